@@ -1,0 +1,146 @@
+// Package admin is the listener for operators and their tools: metrics, health,
+// profiles and a status page, on plain net/http and on a port of its own. It
+// shows and changes nothing: what it shows is handed to it, and it knows
+// neither the rules nor the requests of the gateway.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Deps is what the listener shows.
+type Deps struct {
+	Registry *prometheus.Registry
+	Ready    func() []string // why the gateway can't serve, in a few words each; empty means that it can
+	Facts    func() []Fact   // further lines of the status page; may be nil
+	Version  string
+	Started  time.Time    // when the process started
+	Log      *slog.Logger // for what net/http reports; nil means slog.Default
+}
+
+// Fact is one line of the status page.
+type Fact struct{ Name, Value string }
+
+// Server serves the admin listener.
+type Server struct {
+	deps  Deps
+	guard guard
+	doors map[string]door
+	pprof http.Handler // nil unless enabled
+	http  http.Server
+}
+
+// door is one thing to see and who may see it.
+type door struct {
+	http.Handler
+	public bool // for probes and scrapers: no token, any Host
+}
+
+// New makes a server. It fails when the token file can't be read.
+func New(cfg Config, d Deps) (*Server, error) {
+	if d.Registry == nil || d.Ready == nil {
+		panic("BUG: admin.New needs a Registry and Ready")
+	}
+	g, err := newGuard(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	s := &Server{deps: d, guard: g}
+	s.doors = map[string]door{
+		"/":        {Handler: http.HandlerFunc(s.page)},
+		"/healthz": {Handler: http.HandlerFunc(healthz), public: true},
+		"/readyz":  {Handler: http.HandlerFunc(s.readyz), public: true},
+		"/metrics": {Handler: metrics(d.Registry), public: true},
+	}
+	if cfg.Pprof {
+		s.pprof = profiles()
+	}
+	s.http = http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second, // net/http/pprof extends it for a profile
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(d.Log.Handler(), slog.LevelWarn),
+	}
+	return s, nil
+}
+
+// Serve answers on ln until Shutdown, and then returns nil. It closes ln.
+func (s *Server) Serve(ln net.Listener) error {
+	if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("cannot serve the admin listener on %q: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown closes the listener and waits for what is being answered. When ctx
+// ends first it cuts the rest off and returns an error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		_ = s.http.Close() // what is left can't be helped: the first error says why
+		return fmt.Errorf("cannot shut the admin listener down in time: %w", err)
+	}
+	return nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	protect(w.Header())
+	door, found := s.find(r.URL.Path)
+	switch {
+	case !door.public && !s.guard.authorised(r):
+		w.Header().Set("WWW-Authenticate", `Bearer realm="gateway admin"`)
+		refuse(w, http.StatusUnauthorized, "This page needs the admin token. Send it as 'Authorization: Bearer <token>'.")
+	case !door.public && !s.guard.hostAllowed(r.Host):
+		refuse(w, http.StatusMisdirectedRequest, "The admin listener answers only to localhost. Open it as http://localhost and its port.")
+	case !found:
+		refuse(w, http.StatusNotFound, "There is no such page. See / for what there is.")
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed, "The admin listener only shows things. Use GET or HEAD.")
+	default:
+		door.ServeHTTP(w, r)
+	}
+}
+
+func (s *Server) find(path string) (d door, found bool) {
+	if strings.HasPrefix(path, "/debug/pprof/") && s.pprof != nil {
+		return door{Handler: s.pprof}, true
+	}
+	d, found = s.doors[path]
+	return d, found
+}
+
+// metrics serves what can be gathered even when one collector fails.
+func metrics(r *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{
+		EnableOpenMetrics: true,
+		ErrorHandling:     promhttp.ContinueOnError,
+	})
+}
+
+func profiles() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}

@@ -1,0 +1,235 @@
+// Package window is the log of times behind every rule: a table that keeps, for
+// each key, the times of what was admitted within one sliding window. It knows
+// nothing of requests, messages, limits or locks: its owner decides what counts,
+// cuts keys into shards and locks them.
+//
+// # Exactness
+//
+// A time t is live at now when now-t < window: the window is half-open, so what
+// happened exactly one window ago no longer counts. Times are kept in ticks of
+// 2^shift nanoseconds, with the smallest shift for which a window fits into 31
+// bits: 1 ns for windows up to 2.1 s, 128 ns for 3 minutes, 2.048 µs for an
+// hour. Within that tick nothing is approximated.
+//
+// # Memory
+//
+// A key costs an entry of 40 bytes, 4 bytes for each time that its limit allows,
+// and 5 to 11 bytes of index: about 130 bytes at 20 times. Entries, times and
+// index are chunks without pointers, so the garbage collector has a few hundred
+// slices to look at, not millions of keys. A key whose newest time has left the
+// window is found and freed by the sweep: each new key looks at two others.
+//
+// When the budget is used up a new key takes the place of one whose times have
+// all expired, if there is one among the next 32, else of the weakest of them:
+// the one with the fewest live times, and of those the one that was quiet for
+// longest. A flood of new keys, each seen once, thereby pushes out its own. Each
+// live key that had to go is counted in Budget.EvictedLive.
+package window
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"time"
+
+	"github.com/chatshipper/gateway/internal/digest"
+)
+
+const (
+	none       = math.MaxUint32 // no entry
+	sweepSteps = 2              // others looked at when a key is new
+	searchRoom = 32             // others looked at when a key is new and the budget used up
+	minSlots   = 8
+)
+
+// All is the reply time before every other: Live then counts the whole window.
+const All int64 = math.MinInt64
+
+// entry is one key's log. A ring of cap 0 marks a free entry.
+type entry struct {
+	id   digest.ID
+	last int64  // newest time, in ticks
+	ring uint32 // block of the ring in its class
+	cap  uint32 // times the ring has room for
+	head uint32 // place of the oldest time
+	n    uint32 // times held, and the mark in the top bit
+}
+
+const markBit = 1 << 31
+
+func (e *entry) count() uint32 { return e.n &^ markBit }
+
+// Table maps keys to logs of times within one window. It is not safe for
+// concurrent use.
+type Table struct {
+	window  int64 // ticks
+	shift   uint
+	seed    [2]uint64
+	budget  *Budget
+	slots   []uint32 // open addressing by linear probing: entry numbers, or none
+	entries []*[entryChunk]entry
+	made    uint32   // entries that exist, free ones included
+	free    []uint32 // entries that can be used again
+	keys    int      // entries in use
+	hand    uint32   // where the sweep goes on
+	classes []class
+}
+
+// NewTable makes an empty table for one window, which must be greater than 0.
+// What it holds counts against b, which several tables may share.
+func NewTable(window time.Duration, b *Budget) *Table {
+	if window <= 0 {
+		panic("BUG: a window must be greater than 0")
+	}
+	t := &Table{budget: b, seed: [2]uint64{rand.Uint64(), rand.Uint64()}}
+	for int64(window)>>t.shift >= 1<<31 {
+		t.shift++
+	}
+	t.window = (int64(window) + (1<<t.shift - 1)) >> t.shift
+	return t
+}
+
+// Len is how many keys the table holds, expired ones that were not yet swept
+// included.
+func (t *Table) Len() int { return t.keys }
+
+func (t *Table) entry(number uint32) *entry {
+	return &t.entries[number/entryChunk][number%entryChunk]
+}
+
+// slot is where the search for an id begins. The seeds are secret, so nobody can
+// choose keys that collide.
+func (t *Table) slot(id digest.ID) uint32 {
+	hi, lo := bits.Mul64(id.Hi^t.seed[0], id.Lo^t.seed[1])
+	return uint32(hi^lo) & uint32(len(t.slots)-1)
+}
+
+// find returns the entry of id, or nil.
+func (t *Table) find(id digest.ID) (*entry, uint32) {
+	if len(t.slots) == 0 {
+		return nil, none
+	}
+	mask := uint32(len(t.slots) - 1)
+	for s := t.slot(id); t.slots[s] != none; s = (s + 1) & mask {
+		if e := t.entry(t.slots[s]); e.id == id {
+			return e, t.slots[s]
+		}
+	}
+	return nil, none
+}
+
+// insert makes an entry for an id that has none, with a ring of size times.
+func (t *Table) insert(id digest.ID, size uint32, now int64) *entry {
+	t.sweep(now, sweepSteps)
+	need := cost(size)
+	if !t.budget.fits(need) {
+		t.makeRoom(now)
+	}
+	if t.keys >= len(t.slots)/4*3 {
+		t.grow()
+	}
+	number := t.newEntry()
+	e := t.entry(number)
+	*e = entry{id: id, ring: t.class(size).take(), cap: size}
+	s := t.slot(id)
+	for t.slots[s] != none {
+		s = (s + 1) & uint32(len(t.slots)-1)
+	}
+	t.slots[s] = number
+	t.keys++
+	t.budget.add(need, 1)
+	return e
+}
+
+func (t *Table) newEntry() uint32 {
+	if n := len(t.free); n > 0 {
+		number := t.free[n-1]
+		t.free = t.free[:n-1]
+		return number
+	}
+	if t.made%entryChunk == 0 {
+		t.entries = append(t.entries, new([entryChunk]entry))
+	}
+	t.made++
+	return t.made - 1
+}
+
+// grow doubles the index.
+func (t *Table) grow() {
+	old := t.slots
+	t.slots = make([]uint32, max(minSlots, 2*len(old)))
+	for i := range t.slots {
+		t.slots[i] = none
+	}
+	mask := uint32(len(t.slots) - 1)
+	for _, number := range old {
+		if number == none {
+			continue
+		}
+		s := t.slot(t.entry(number).id)
+		for t.slots[s] != none {
+			s = (s + 1) & mask
+		}
+		t.slots[s] = number
+	}
+}
+
+// remove frees an entry. Later entries of the same run move up in the index, so
+// that a search never has to step over graves.
+func (t *Table) remove(number uint32) {
+	e := t.entry(number)
+	mask := uint32(len(t.slots) - 1)
+	hole := t.slot(e.id)
+	for t.slots[hole] != number {
+		hole = (hole + 1) & mask
+	}
+	for s := (hole + 1) & mask; t.slots[s] != none; s = (s + 1) & mask {
+		if home := t.slot(t.entry(t.slots[s]).id); (s-home)&mask >= (s-hole)&mask {
+			t.slots[hole] = t.slots[s]
+			hole = s
+		}
+	}
+	t.slots[hole] = none
+	t.class(e.cap).give(e.ring)
+	t.budget.add(-cost(e.cap), -1)
+	*e = entry{}
+	t.free = append(t.free, number)
+	t.keys--
+}
+
+// sweep looks at the next steps entries and frees those that expired.
+func (t *Table) sweep(now int64, steps uint32) (freed bool) {
+	for range min(steps, t.made) {
+		number := t.hand % t.made
+		t.hand = number + 1
+		if e := t.entry(number); e.cap > 0 && !t.live(e.last, now) {
+			t.remove(number)
+			freed = true
+		}
+	}
+	return freed
+}
+
+// makeRoom frees an expired entry, or else the weakest of those it looked at.
+func (t *Table) makeRoom(now int64) {
+	if t.keys == 0 || t.sweep(now, searchRoom) {
+		return
+	}
+	weakest, fewest, oldest := uint32(none), uint32(math.MaxUint32), int64(math.MaxInt64)
+	for range min(searchRoom, t.made) {
+		number := t.hand % t.made
+		t.hand = number + 1
+		e := t.entry(number)
+		if e.cap == 0 {
+			continue
+		}
+		t.expire(e, now)
+		if n := e.count(); n < fewest || (n == fewest && e.last < oldest) {
+			weakest, fewest, oldest = number, n, e.last
+		}
+	}
+	if weakest != none {
+		t.budget.evictedLive.Add(1)
+		t.remove(weakest)
+	}
+}

@@ -1,0 +1,66 @@
+// Package limiter decides whether a request stays within the limits of its
+// client's address and of its API key. It takes keys, limits and a time, and
+// returns a decision; it knows nothing of HTTP, configuration files or clocks.
+//
+// # The promise
+//
+// There is no instant at which the trailing window of a key holds more admitted
+// requests than its limit, and no request is refused while it holds fewer. The
+// window is half-open: with 20 per second, a request exactly one second after
+// the oldest of 20 is admitted. Only admitted requests count, so a client that
+// keeps trying is never locked out for it. Both rules are decided in one step: a
+// request that one refuses costs the other nothing.
+//
+// The way there is the plain one, a log of the times that were admitted
+// (package window), not a counter that estimates. Keys are cut into shards with a
+// lock each; a decision holds at most two, taken in one order.
+package limiter
+
+import (
+	"time"
+
+	"github.com/chatshipper/gateway/internal/digest"
+)
+
+// Rule names a request limit.
+type Rule uint8
+
+// PerIP counts by client address, PerKey by API key or user.
+const (
+	PerIP Rule = iota
+	PerKey
+	ruleCount
+)
+
+// String is the rule's name in metrics, headers and logs.
+func (r Rule) String() string { return [ruleCount]string{"per_ip", "per_key"}[r] }
+
+// Limit is how many requests a key may make. The zero value is no limit.
+type Limit struct {
+	Requests int           // admitted in any window; 0 when the rule does not apply
+	Window   time.Duration // sliding and half-open
+	Shadow   bool          // count and measure, but refuse nothing
+}
+
+// Hit is what one rule counts a request by.
+type Hit struct {
+	ID    digest.ID
+	Limit Limit
+}
+
+// State is how a key stands with one rule after a decision.
+type State struct {
+	Limit Limit         // the zero value when the rule did not apply
+	Used  int           // requests in the window, this one included when it was admitted
+	Over  bool          // the rule refused the request, or would have in shadow mode
+	Wait  time.Duration // until one more request can be admitted; 0 when it can be now
+	Reset time.Duration // until the oldest request in the window leaves it
+}
+
+// Decision is what the limits make of one request.
+type Decision struct {
+	Admitted bool
+	Refused  Rule  // which rule refused; meaningful only when not admitted
+	At       int64 // the time at which it was decided, ns
+	States   [ruleCount]State
+}

@@ -1,0 +1,196 @@
+package limiter
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/chatshipper/gateway/internal/digest"
+	"github.com/chatshipper/gateway/internal/window"
+)
+
+const shardCount = 256 // a power of two
+
+// Memory keeps the counts of this process. It is safe for concurrent use.
+type Memory struct {
+	stores [ruleCount]store
+	seed   uint64
+}
+
+// store holds the counts of one rule.
+type store struct {
+	budget *window.Budget
+	shards [shardCount]shard
+}
+
+// shard is a part of a rule's keys. Overrides may have windows of their own, so
+// there is a table for each distinct window: one, nearly always.
+type shard struct {
+	mu     sync.Mutex
+	latest int64 // newest time of a decision
+	tables []table
+	_      [24]byte // keeps two shards' locks off one cache line
+}
+
+type table struct {
+	window time.Duration
+	*window.Table
+}
+
+// NewMemory makes an empty store of at most maxBytes, shared evenly by the rules.
+func NewMemory(maxBytes int64) *Memory {
+	m := &Memory{seed: rand.Uint64()}
+	for r := range m.stores {
+		m.stores[r].budget = window.NewBudget(maxBytes / int64(ruleCount))
+	}
+	return m
+}
+
+// Take decides one request at the time now (ns), and counts it if it is
+// admitted. A hit without a limit is not looked at. Callers may pass times out of
+// order: a decision is made at Decision.At, no earlier than any other of its
+// shards. It allocates nothing for keys that are known.
+func (m *Memory) Take(now int64, ip, key Hit) Decision {
+	return m.decide(now, [ruleCount]Hit{ip, key}, true)
+}
+
+// Peek decides as Take would, and counts nothing.
+func (m *Memory) Peek(now int64, ip, key Hit) Decision {
+	return m.decide(now, [ruleCount]Hit{ip, key}, false)
+}
+
+// decision is one call of decide: the rules that apply, with their shards locked.
+type decision struct {
+	hits   [ruleCount]Hit
+	shards [ruleCount]*shard // nil where the rule does not apply
+	tables [ruleCount]*window.Table
+}
+
+func (m *Memory) decide(now int64, hits [ruleCount]Hit, count bool) (d Decision) {
+	c := decision{hits: hits}
+	d.At = m.lock(&c, now)
+	m.look(&c, &d)
+	d.Refused, d.Admitted = verdict(&d)
+	if d.Admitted && count {
+		c.record(&d)
+	}
+	for _, s := range c.shards {
+		if s != nil {
+			s.mu.Unlock()
+		}
+	}
+	return d
+}
+
+// lock takes the shards of a decision, always in the order of the rules: no two
+// callers can wait for each other. It returns the time of the decision, which
+// never runs backwards within a shard: what was found to have left the window
+// stays out of it.
+func (m *Memory) lock(c *decision, now int64) int64 {
+	for r := range c.hits {
+		if c.hits[r].Limit.Requests > 0 {
+			c.shards[r] = m.stores[r].shard(c.hits[r].ID, m.seed)
+			c.shards[r].mu.Lock()
+			now = max(now, c.shards[r].latest)
+		}
+	}
+	for _, s := range c.shards {
+		if s != nil {
+			s.latest = now
+		}
+	}
+	return now
+}
+
+// look finds out how the keys stand.
+func (m *Memory) look(c *decision, d *Decision) {
+	for r := range c.hits {
+		if c.shards[r] != nil {
+			c.tables[r] = c.shards[r].table(&c.hits[r], m.stores[r].budget, d.At)
+			log := c.tables[r].Live(c.hits[r].ID, d.At, window.All)
+			d.States[r] = stateOf(c.hits[r].Limit, &log)
+		}
+	}
+}
+
+// record counts an admitted request for every rule that is not over.
+func (c *decision) record(d *Decision) {
+	for r := range c.hits {
+		if s := &d.States[r]; c.shards[r] != nil && !s.Over {
+			c.tables[r].Add(c.hits[r].ID, d.At, s.Limit.Requests, d.At)
+			s.Used++
+			if s.Reset == 0 {
+				s.Reset = s.Limit.Window
+			}
+		}
+	}
+}
+
+func stateOf(limit Limit, log *window.Log) State {
+	s := State{Limit: limit, Used: log.N, Reset: log.Leaves(1)}
+	if log.N >= limit.Requests {
+		s.Over = true
+		s.Wait = log.Leaves(log.N - limit.Requests + 1)
+	}
+	return s
+}
+
+// verdict finds the rule that refuses: of two, the one with the longer wait,
+// because only then can the next try succeed.
+func verdict(d *Decision) (refused Rule, admitted bool) {
+	admitted = true
+	for r := range d.States {
+		if s := &d.States[r]; s.Over && !s.Limit.Shadow && (admitted || s.Wait > d.States[refused].Wait) {
+			refused, admitted = Rule(r), false
+		}
+	}
+	return refused, admitted
+}
+
+func (s *store) shard(id digest.ID, seed uint64) *shard {
+	return &s.shards[((id.Hi^seed)*0x9E3779B97F4A7C15^id.Lo*0xC2B2AE3D27D4EB4F)>>(64-8)]
+}
+
+// table finds the table for a window. When a limit's window was changed, the
+// key's times move over from the table that has them, so that a reload forgets
+// nothing.
+func (s *shard) table(h *Hit, b *window.Budget, now int64) *window.Table {
+	for i := range s.tables {
+		if s.tables[i].window == h.Limit.Window {
+			if len(s.tables) > 1 {
+				s.move(h, s.tables[i].Table, now)
+			}
+			return s.tables[i].Table
+		}
+	}
+	t := window.NewTable(h.Limit.Window, b)
+	s.tables = append(s.tables, table{h.Limit.Window, t})
+	s.move(h, t, now)
+	return t
+}
+
+func (s *shard) move(h *Hit, to *window.Table, now int64) {
+	for i := range s.tables {
+		if s.tables[i].Table != to {
+			s.tables[i].Move(h.ID, to, h.Limit.Requests, now)
+		}
+	}
+}
+
+// Entries is how many keys a rule keeps count of.
+func (m *Memory) Entries(r Rule) int64 { return m.stores[r].budget.Entries() }
+
+// Capacity is how many keys of the documented limit of 20 a rule has room for.
+func (m *Memory) Capacity(r Rule) int64 { return m.stores[r].budget.Capacity(20) }
+
+// EvictedLive is how many keys a rule forgot, for want of room, while they were
+// still inside their window.
+func (m *Memory) EvictedLive(r Rule) uint64 { return m.stores[r].budget.EvictedLive() }
+
+// Bytes is how much memory the counts take.
+func (m *Memory) Bytes() (n int64) {
+	for r := range m.stores {
+		n += m.stores[r].budget.Used()
+	}
+	return n
+}
