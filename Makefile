@@ -1,0 +1,63 @@
+# Everything a contributor does. CI calls `make test` and nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export GOTOOLCHAIN ?= local
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+# Every package of the product, without the end-to-end tests.
+UNIT := $$(go list ./... | grep -v '/e2e$$')
+FUZZTIME ?= 30s
+
+.PHONY: help build demo test lint race alloc cover fuzz e2e bench image tools clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/\1|\2/' \
+		| while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+build: ## build bin/gateway, static
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gateway ./cmd/gateway
+
+demo: build ## run the gateway in front of its sandbox, with tokens and curl lines to try
+	@exec bin/gateway demo
+
+test: ## everything CI checks; installs what the tests need and says so
+	@scripts/test.sh
+
+tools: ## install what the tests need (Debian packages, npm packages, linters into bin/)
+	@scripts/install-tools.sh
+
+lint: tools ## gofmt, go vet, golangci-lint, shellcheck
+	@scripts/lint.sh
+
+race: tools ## unit tests with the race detector, in random order
+	@mkdir -p bin/test
+	@go test -json -race -shuffle=on -count=1 -coverprofile=bin/test/cover.out $(UNIT) | bin/testsum -o bin/test/race.count
+
+alloc: tools ## the zero-allocation tests, which the race detector would disturb
+	@scripts/alloc.sh | bin/testsum -o bin/test/alloc.count
+
+cover: race ## coverage per package, with the floor that each rule room must keep
+	@scripts/cover.sh bin/test/cover.out
+
+fuzz: tools ## every fuzz target for FUZZTIME (30s, or 1000x inputs) each
+	@scripts/fuzz.sh $(FUZZTIME) | bin/testsum -o bin/test/fuzz.count
+
+e2e: tools ## the built binary over real sockets, with curl and the official SDK
+	@mkdir -p bin/test
+	@go test -json -count=1 -timeout=5m -parallel=4 ./e2e/ | bin/testsum -o bin/test/e2e.count
+
+bench: ## every benchmark, with allocations
+	@go test -run '^$$' -bench . -benchmem $(UNIT)
+
+image: ## build the container image with docker, podman or buildah
+	@scripts/image.sh --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT)
+
+clean: ## remove everything that was built or installed here
+	@rm -rf bin e2e/node_modules

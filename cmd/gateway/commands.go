@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// command is one word that `gateway` understands.
+type command struct {
+	name, usage, help string
+	run               func(ctx context.Context, args []string, c console) error
+}
+
+func commands() []command {
+	return []command{
+		{"run", "--config FILE", "run the gateway until SIGTERM or SIGINT, then drain", runGateway},
+		{"demo", "[--listen ADDR] [--admin-listen ADDR] [--sandbox-listen ADDR]", "run the gateway in front of the built-in sandbox", runDemo},
+		{"sandbox", "[--listen ADDR]", "run only the sandbox, a ChatShipper-compatible API in memory", runSandbox},
+		{"check", "--config FILE", "validate a configuration and list every mistake", runCheck},
+		{"config", "--config FILE", "print the effective configuration, secrets redacted", runConfig},
+		{"healthcheck", "--config FILE", "exit 0 when the running gateway is ready", runHealthcheck},
+		{"version", "", "print version, commit and Go version", runVersion},
+	}
+}
+
+func dispatch(ctx context.Context, args []string, c console) error {
+	if len(args) == 0 {
+		return usageError(overview())
+	}
+	name := args[0]
+	if name == "help" || name == "-h" || name == "--help" {
+		_, _ = io.WriteString(c.out, overview())
+		return nil
+	}
+	for _, cmd := range commands() {
+		if cmd.name == name {
+			return cmd.run(ctx, args[1:], c)
+		}
+	}
+	return usageError(fmt.Sprintf("unknown command %q\n\n%s", name, overview()))
+}
+
+func overview() string {
+	var b strings.Builder
+	b.WriteString("The edge gateway for the ChatShipper API.\n\nUsage:\n")
+	for _, cmd := range commands() {
+		fmt.Fprintf(&b, "  gateway %s\n        %s\n", strings.TrimSpace(cmd.name+" "+cmd.usage), cmd.help)
+	}
+	b.WriteString("\nExit codes: 0 fine, 1 the run failed, 2 the command line was wrong, 78 the configuration is wrong.\n")
+	return b.String()
+}
+
+func usageError(text string) error {
+	return &failure{exitUsage, errors.New(strings.TrimRight(text, "\n"))}
+}
+
+// parseFlags reads a command's flags. It returns flag.ErrHelp, as a failure of
+// code 0, when help was asked for.
+func parseFlags(fs *flag.FlagSet, args []string, c console) error {
+	fs.SetOutput(io.Discard)
+	err := fs.Parse(args)
+	var text strings.Builder
+	fs.SetOutput(&text)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fs.Usage()
+		_, _ = io.WriteString(c.out, text.String())
+		return &failure{exitOK, errors.New("")}
+	case err != nil:
+		fs.Usage()
+		return usageError(fmt.Sprintf("gateway %s: %v\n%s", fs.Name(), err, text.String()))
+	case fs.NArg() > 0:
+		fs.Usage()
+		return usageError(fmt.Sprintf("gateway %s: unexpected argument %q\n%s", fs.Name(), fs.Arg(0), text.String()))
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chatshipper/gateway/internal/accesslog"
+	"github.com/chatshipper/gateway/internal/config"
+)
+
+// runGateway runs the gateway until a signal ends ctx.
+func runGateway(ctx context.Context, args []string, c console) error {
+	path, cfg, err := configFlag("run", args, c)
+	if err != nil {
+		return err
+	}
+	n, err := build(cfg, c)
+	if err != nil {
+		return &failure{exitConfig, fmt.Errorf("%s: %w", path, err)}
+	}
+	return n.serve(ctx, func(_, _ net.Addr) {})
+}
+
+func buildLabels() prometheus.Labels {
+	return prometheus.Labels{"version": version, "commit": revision(), "goversion": runtime.Version()}
+}
+
+func accessFormat(cfg config.Log) accesslog.Format {
+	if cfg.Format == "text" {
+		return accesslog.Text
+	}
+	return accesslog.JSON
+}

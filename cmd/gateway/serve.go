@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/chatshipper/gateway/internal/accesslog"
+	"github.com/chatshipper/gateway/internal/admin"
+	"github.com/chatshipper/gateway/internal/config"
+	"github.com/chatshipper/gateway/proxy"
+)
+
+// node is one running gateway: the data path and its admin listener.
+type node struct {
+	cfg     *config.Config
+	logger  *slog.Logger
+	access  *accesslog.Log
+	gateway *proxy.Gateway
+	admin   *admin.Server
+}
+
+// build makes everything that a configuration names, short of listening: what
+// fails here is the configuration's fault.
+func build(cfg *config.Config, c console) (*node, error) {
+	n := &node{cfg: cfg, logger: newLogger(cfg.Log, c.err)}
+	if cfg.Log.Access {
+		n.access = accesslog.New(c.out, accessFormat(cfg.Log))
+	}
+	registry := newRegistry()
+	var err error
+	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{Registry: registry, Logger: n.logger, Access: n.access})
+	if err != nil {
+		return nil, err
+	}
+	n.admin, err = admin.New(cfg.Admin, admin.Deps{Registry: registry, Ready: n.gateway.NotReady, Version: version})
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// corridor is the part of the configuration that the data path obeys.
+func corridor(cfg *config.Config) proxy.Config {
+	return proxy.Config{
+		Listen: cfg.Listen, Upstream: cfg.Upstream, Identity: cfg.Identity, Methods: cfg.Methods,
+		Limits: cfg.Limits, LoopGuard: cfg.LoopGuard, Webhook: cfg.Webhook, Errors: cfg.Errors,
+		MemoryBytes: int64(cfg.Store.Memory.MaxBytes),
+	}
+}
+
+// serve opens the listeners, calls ready, and answers until ctx ends; then it
+// drains. It returns nil after an orderly end.
+func (n *node) serve(ctx context.Context, ready func(public, admin net.Addr)) error {
+	public, err := net.Listen("tcp", n.cfg.Listen.Address)
+	if err != nil {
+		return fmt.Errorf("cannot listen on listen.address: %w", err)
+	}
+	private, err := net.Listen("tcp", n.cfg.Admin.Address)
+	if err != nil {
+		return errors.Join(fmt.Errorf("cannot listen on admin.address: %w", err), public.Close())
+	}
+	failed := make(chan error, 2)
+	go func() { failed <- n.gateway.Serve(public) }()
+	go func() { failed <- n.admin.Serve(private) }()
+	ready(public.Addr(), private.Addr())
+	n.logger.Info("gateway is serving", "address", public.Addr().String(), "admin", private.Addr().String(), "version", version)
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	return errors.Join(err, n.stop())
+}
+
+// stop drains: not ready but serving for shutdown_delay, then what is in flight
+// within drain_timeout.
+func (n *node) stop() error {
+	n.logger.Info("gateway is draining", "delay", n.cfg.Listen.ShutdownDelay.String(), "timeout", n.cfg.Listen.DrainTimeout.String())
+	n.gateway.Withdraw()
+	time.Sleep(n.cfg.Listen.ShutdownDelay)
+	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Listen.DrainTimeout)
+	defer cancel()
+	if err := n.gateway.Shutdown(ctx); err != nil {
+		n.logger.Warn("gateway cut off requests in flight", "error", err)
+	}
+	err := n.admin.Shutdown(ctx)
+	if n.access != nil {
+		err = errors.Join(err, n.access.Close())
+	}
+	n.logger.Info("gateway has stopped")
+	return err
+}
+
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	gauge := func(name, help string, labels prometheus.Labels, value float64) {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "gateway_" + name, Help: help, ConstLabels: labels})
+		g.Set(value)
+		registry.MustRegister(g)
+	}
+	gauge("build_info", "What is running; always 1.", buildLabels(), 1)
+	gauge("config_last_reload_successful", "1 when the newest configuration was accepted.", nil, 1)
+	gauge("config_last_reload_success_timestamp_seconds", "When the running configuration was loaded.", nil, float64(time.Now().Unix()))
+	return registry
+}
+
+func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.Level)) // validated with the configuration
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}

@@ -1,0 +1,233 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// metrics is one scrape: series, labels sorted by name, to value.
+type metrics map[string]float64
+
+var labelPair = regexp.MustCompile(`[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\]|\\.)*"`)
+
+func (g *gateway) metrics(t *testing.T) metrics {
+	t.Helper()
+	status, text, err := fetch("http://" + g.admin + "/metrics")
+	if err != nil || status != 200 {
+		t.Fatalf("cannot scrape /metrics: status %d, %v", status, err)
+	}
+	m := metrics{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		space := strings.LastIndexByte(line, ' ')
+		value, err := strconv.ParseFloat(line[space+1:], 64)
+		if err != nil {
+			t.Fatalf("cannot read the metric %q: %v", line, err)
+		}
+		m[sortLabels(line[:space])] = value
+	}
+	return m
+}
+
+func sortLabels(series string) string {
+	name, labels, found := strings.Cut(series, "{")
+	if !found {
+		return series
+	}
+	pairs := labelPair.FindAllString(labels, -1)
+	slices.Sort(pairs)
+	return name + "{" + strings.Join(pairs, ",") + "}"
+}
+
+func (m metrics) value(t *testing.T, series string) float64 {
+	t.Helper()
+	v, ok := m[sortLabels(series)]
+	if !ok {
+		t.Errorf("there is no series %s", series)
+	}
+	return v
+}
+
+// names are the metric names, without the suffixes of histograms.
+func (m metrics) names() map[string]bool {
+	names := map[string]bool{}
+	for series := range m {
+		name, _, _ := strings.Cut(series, "{")
+		for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+			if base, cut := strings.CutSuffix(name, suffix); cut {
+				names[base] = true
+			}
+		}
+		names[name] = true
+	}
+	return names
+}
+
+// sum adds up all series of a name whose labels contain every given pair.
+func (m metrics) sum(name string, pairs ...string) float64 {
+	total := 0.0
+next:
+	for series, v := range m {
+		n, labels, _ := strings.Cut(series, "{")
+		if n != name {
+			continue
+		}
+		for _, pair := range pairs {
+			if !strings.Contains(labels, pair) {
+				continue next
+			}
+		}
+		total += v
+	}
+	return total
+}
+
+var documentedMetrics = []string{
+	"requests_total", "request_duration_seconds", "overhead_seconds", "requests_in_flight", "open_connections",
+	"upstream_requests_total", "upstream_request_duration_seconds", "upstream_errors_total", "upstream_up",
+	"limit_decisions_total", "limit_near_total", "loopguard_detections_total", "loopguard_resets_total",
+	"loopguard_uninspected_total", "store_entries", "store_capacity", "store_bytes", "store_evicted_live_total",
+	"store_errors_total", "store_degraded", "webhook_events_total", "config_last_reload_successful",
+	"config_last_reload_success_timestamp_seconds", "panics_total", "draining", "build_info",
+}
+
+func TestEveryDocumentedMetricExistsFromTheStart(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, startStub(t, nil).URL, setup{})
+	m := g.metrics(t)
+	names := m.names()
+	for _, name := range documentedMetrics {
+		if !names["gateway_"+name] {
+			t.Errorf("there is no metric gateway_%s before the first request", name)
+		}
+	}
+	for _, name := range []string{"go_goroutines", "process_cpu_seconds_total"} {
+		if !names[name] {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
+	for _, rule := range []string{"per_ip", "per_key", "identical", "consecutive"} {
+		for _, decision := range []string{"admitted", "refused", "would_refuse"} {
+			wantValue(t, m, fmt.Sprintf(`gateway_limit_decisions_total{rule=%q,decision=%q}`, rule, decision), 0)
+		}
+		wantValue(t, m, fmt.Sprintf(`gateway_limit_near_total{rule=%q}`, rule), 0)
+		wantValue(t, m, fmt.Sprintf(`gateway_store_entries{rule=%q}`, rule), 0)
+		wantValue(t, m, fmt.Sprintf(`gateway_store_evicted_live_total{rule=%q}`, rule), 0)
+		if m.value(t, fmt.Sprintf(`gateway_store_capacity{rule=%q}`, rule)) <= 0 {
+			t.Errorf("the capacity for the rule %s is not positive", rule)
+		}
+	}
+	for _, rule := range []string{"identical", "consecutive"} {
+		wantValue(t, m, fmt.Sprintf(`gateway_loopguard_detections_total{rule=%q}`, rule), 0)
+	}
+	wantValue(t, m, "gateway_panics_total", 0)
+	wantValue(t, m, "gateway_draining", 0)
+	wantValue(t, m, "gateway_config_last_reload_successful", 1)
+}
+
+func wantValue(t *testing.T, m metrics, series string, want float64) {
+	t.Helper()
+	if got := m.value(t, series); got != want {
+		t.Errorf("%s = %v, want %v", series, got, want)
+	}
+}
+
+func TestMetricsTellWhatHappened(t *testing.T) {
+	t.Parallel()
+	up := startStub(t, nil)
+	g := startGateway(t, up.URL, setup{rest: "limits: {per_ip: {mode: off}}\n"})
+	agent := mint(agentUser, agentScope)
+	for range 25 {
+		g.do(t, call{path: "/v2/users", token: agent})
+	}
+	g.do(t, call{method: "PUT", path: "/v2/users"})
+	m := g.metrics(t)
+	wantValue(t, m, `gateway_limit_decisions_total{rule="per_key",decision="refused"}`, 5)
+	wantValue(t, m, `gateway_limit_decisions_total{rule="per_key",decision="admitted"}`, 20)
+	wantValue(t, m, `gateway_limit_decisions_total{rule="identical",decision="admitted"}`, 0)
+	wantValue(t, m, `gateway_upstream_requests_total{code="200"}`, 20)
+	wantValue(t, m, `gateway_limit_near_total{rule="per_key"}`, 5) // the 16th to the 20th: 80 % and more
+	wantValue(t, m, `gateway_store_entries{rule="per_key"}`, 1)
+	for code, want := range map[string]float64{`code="200",`: 20, `code="429",`: 5, `code="405",`: 1} {
+		if got := m.sum("gateway_requests_total", code); got != want {
+			t.Errorf("requests_total with %s = %v, want %v", code, got, want)
+		}
+	}
+	if got := m.sum("gateway_requests_total", `source="gateway"`); got != 6 {
+		t.Errorf("the gateway answered %v itself, want 6", got)
+	}
+	if got := m.sum("gateway_request_duration_seconds_count"); got != 26 {
+		t.Errorf("request_duration_seconds has seen %v requests, want 26", got)
+	}
+}
+
+func TestNoClientCanInventASeries(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, startStub(t, nil).URL, setup{rest: noRequestLimits})
+	ask := func(i int) {
+		for _, method := range []string{"GET", "PUT", "PURGE", fmt.Sprintf("X%d", i)} {
+			_, _ = try(g.address, call{
+				method: method, path: fmt.Sprintf("/v%d/thing-%d?q=%d", i, i, i), token: fmt.Sprintf("key-%d", i),
+				from: source(i), header: map[string]string{"Host": fmt.Sprintf("host-%d.example", i), "User-Agent": fmt.Sprint(i)},
+			})
+		}
+	}
+	ask(0)
+	before := len(g.metrics(t))
+	for i := range 50 {
+		ask(1 + i)
+	}
+	after := g.metrics(t)
+	if len(after) != before {
+		t.Errorf("50 clients with names of their own made %d series out of %d", len(after), before)
+		for _, series := range slices.Sorted(maps.Keys(after)) {
+			if strings.Contains(series, "thing-") || strings.Contains(series, "key-") || strings.Contains(series, "host-") {
+				t.Log(series)
+			}
+		}
+	}
+}
+
+func TestHealthAndReadiness(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, startStub(t, nil).URL, setup{})
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status, body, err := fetch("http://" + g.admin + path); err != nil || status != 200 {
+			t.Errorf("%s: status %d %q, %v", path, status, body, err)
+		}
+	}
+	if status, _, _ := fetch("http://" + g.admin + "/debug/pprof/"); status == 200 {
+		t.Error("/debug/pprof/ is served although admin.pprof is not set")
+	}
+}
+
+func TestReadinessFollowsTheUpstreamCheck(t *testing.T) {
+	t.Parallel()
+	up := startStub(t, nil)
+	g := startGateway(t, up.URL, setup{upstream: "health_check: {path: /v2/ping, interval: 100ms}"})
+	wantValue(t, g.metrics(t), "gateway_upstream_up", 1)
+
+	gone := freeAddress(t)
+	lost := &gateway{address: freeAddress(t), admin: freeAddress(t), upstream: "http://" + gone, config: g.config + ".lost"}
+	lost.writeConfig(t, setup{upstream: "health_check: {path: /v2/ping, interval: 100ms}"})
+	lost.process = launch(t, "run", "--config", lost.config)
+	eventually(t, "a gateway without its upstream says that it is not ready", func() error {
+		status, _, err := fetch("http://" + lost.admin + "/readyz")
+		if err == nil && status != 503 {
+			err = fmt.Errorf("/readyz answers %d", status)
+		}
+		return err
+	})
+	if status, _, err := fetch("http://" + lost.admin + "/healthz"); err != nil || status != 200 {
+		t.Errorf("/healthz answers %d, %v: the process lives all the same", status, err)
+	}
+	wantValue(t, lost.metrics(t), "gateway_upstream_up", 0)
+}

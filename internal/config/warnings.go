@@ -1,0 +1,101 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/chatshipper/gateway/internal/unit"
+)
+
+// Warnings says what is allowed but odd: a rule that refuses nothing, a setting
+// without effect, a door wider open than it looks. Each is one sentence.
+func (c *Config) Warnings() []string {
+	var w []string
+	warn := func(format string, args ...any) { w = append(w, fmt.Sprintf(format, args...)) }
+	c.warnOfRules(warn)
+	c.warnOfUsers(warn)
+	c.warnOfNetworks(warn)
+	c.warnOfUpstream(warn)
+	if c.Webhook.Secret == "" && c.LoopGuard.Consecutive.Mode != unit.Off {
+		warn("webhook.secret is not set: events are refused, so that only replies that pass through the gateway reset the count of consecutive messages")
+	}
+	if strings.HasPrefix(c.Webhook.Path, "/v2/") {
+		warn("webhook.path is %s: requests to this path of the API never reach the upstream", c.Webhook.Path)
+	}
+	if r := &c.Store.Redis; c.Store.Kind == "memory" && (len(r.Addresses) > 0 || r.TLS.Enabled || r.Password != "") {
+		warn("store.redis is set but not used, because store.kind is memory")
+	}
+	return w
+}
+
+type warn func(format string, args ...any)
+
+func (c *Config) warnOfRules(warn warn) {
+	for _, rule := range []struct {
+		path string
+		mode unit.Mode
+	}{
+		{"limits.per_ip", c.Limits.PerIP.Mode},
+		{"limits.per_key", c.Limits.PerKey.Mode},
+		{"loopguard.identical", c.LoopGuard.Identical.Mode},
+		{"loopguard.consecutive", c.LoopGuard.Consecutive.Mode},
+	} {
+		switch rule.mode {
+		case unit.Off:
+			warn("%s.mode is off: nothing is counted or refused by this rule", rule.path)
+		case unit.Shadow:
+			warn("%s.mode is shadow: this rule counts and logs, but refuses nothing", rule.path)
+		}
+	}
+}
+
+// warnOfUsers says that a limit of one user is no secret: a key of one's own is
+// counted by itself, whatever user it claims, but with that user's limit.
+func (c *Config) warnOfUsers(warn warn) {
+	for i := range c.Limits.Overrides {
+		if c.Limits.Overrides[i].User != "" && !verifies(&c.Identity.JWT) {
+			warn("limits.overrides[%d] names a user, but without identity.jwt every token that claims to be this user's has its limit", i)
+		}
+	}
+}
+
+func (c *Config) warnOfNetworks(warn warn) {
+	if slices.ContainsFunc(c.Listen.TrustedProxies, isEverybody) {
+		warn("listen.trusted_proxies holds every address: anyone may choose the client address that limits and logs see")
+	}
+	for i := range c.Limits.Exempt {
+		if isEverybody(c.Limits.Exempt[i].CIDR) {
+			warn("limits.exempt[%d] holds every address: nobody is limited", i)
+		}
+	}
+}
+
+func (c *Config) warnOfUpstream(warn warn) {
+	u, err := url.Parse(c.Upstream.URL)
+	if err != nil {
+		return
+	}
+	local := isLocal(u.Hostname())
+	if u.Scheme == "http" && !local {
+		warn("upstream.url is http, not https: API keys travel to %s in clear", u.Hostname())
+	}
+	if _, port, err := net.SplitHostPort(c.Listen.Address); err == nil && local && port != "0" && port == u.Port() {
+		warn("upstream.url looks like the gateway's own address: requests would go round in a circle")
+	}
+}
+
+// isEverybody reports whether a network holds every IPv4 or every IPv6 address.
+func isEverybody(cidr string) bool {
+	p, err := netip.ParsePrefix(cidr)
+	return err == nil && p.Bits() == 0
+}
+
+// isLocal reports whether host is this machine.
+func isLocal(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}

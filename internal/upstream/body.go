@@ -1,0 +1,123 @@
+package upstream
+
+import (
+	"io"
+	"slices"
+)
+
+// body reads the body of one answer, and knows where it ends.
+type body struct {
+	conn   *conn
+	kind   bodyKind
+	done   bool // all of it was read
+	events bool
+	left   int64 // of a fixed body
+	chunks chunks
+}
+
+type bodyKind uint8
+
+const (
+	fixed      bodyKind = iota // as long as declared, or nothing
+	chunked                    // up to the last chunk
+	untilClose                 // up to the end of the connection
+)
+
+// read reads some of the body into p, which is not empty: what is there, and at
+// least one byte unless the body ends. It sets done with the last byte as far as
+// the end is there already. It never returns io.EOF.
+func (b *body) read(p []byte) (n int, err error) {
+	if b.kind == chunked {
+		return b.readChunked(p)
+	}
+	if b.kind == fixed {
+		p = p[:min(int64(len(p)), b.left)]
+	}
+	if n = b.readPlain(p, &err); n == 0 && err != nil {
+		return 0, b.ended(err)
+	}
+	if b.left -= int64(n); b.kind == fixed && b.left == 0 {
+		b.done = true
+	}
+	return n, nil // an error behind the bytes comes back with the next read
+}
+
+// readPlain reads from the window first, then past the buffer.
+func (b *body) readPlain(p []byte, err *error) (n int) {
+	c := b.conn
+	if n = copy(p, c.window()); n > 0 {
+		c.r += n
+		return n
+	}
+	n, *err = c.nc.Read(p)
+	return n
+}
+
+// ended judges an error, which may be the end of a body that ends so.
+func (b *body) ended(err error) error {
+	if b.kind != untilClose || err != io.EOF { //nolint:errorlint // a Read returns it unwrapped
+		return unexpected(err)
+	}
+	if w := b.conn.wire; w != nil && w.cut {
+		return io.ErrUnexpectedEOF // anybody can end a TCP connection; the upstream would have said so in TLS
+	}
+	b.done = true
+	return nil
+}
+
+func (b *body) readChunked(p []byte) (n int, err error) {
+	for {
+		n, err = b.decode(p)
+		if n > 0 || b.done || err != nil {
+			return n, err
+		}
+		if err = b.conn.fill(); err != nil {
+			return 0, unexpected(err)
+		}
+	}
+}
+
+// decode takes what the window holds, as far as p has room.
+func (b *body) decode(p []byte) (n int, err error) {
+	c := b.conn
+	for c.r < c.w {
+		data, used, err := b.chunks.next(c.window(), len(p)-n)
+		if err != nil {
+			return 0, err
+		}
+		n += copy(p[n:], data)
+		c.r += used
+		if used == 0 || b.chunks.state == atEnd {
+			break
+		}
+	}
+	b.done = b.chunks.state == atEnd
+	return n, nil
+}
+
+// minRead is how much room a body of unknown length gets at least, bytes.
+const minRead = 512
+
+// appendTo reads the body to its end, or until more than limit bytes are there;
+// done tells which.
+func (b *body) appendTo(dst []byte, limit int64) ([]byte, error) {
+	start := len(dst)
+	if b.kind == fixed {
+		dst = slices.Grow(dst, int(b.left))
+	}
+	for !b.done {
+		room := limit + 1 - int64(len(dst)-start)
+		if room == 0 {
+			return dst, nil
+		}
+		if b.kind != fixed {
+			dst = slices.Grow(dst, int(min(room, int64(max(minRead, len(b.conn.window()))))))
+		}
+		n, err := b.read(dst[len(dst):min(int64(cap(dst)), int64(len(dst))+room)])
+		if err != nil {
+			return dst, err
+		}
+		dst = dst[:len(dst)+n]
+	}
+	return dst, nil
+}

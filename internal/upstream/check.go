@@ -1,0 +1,42 @@
+package upstream
+
+import (
+	"context"
+	"fmt"
+)
+
+// Check asks the upstream for Config.HealthCheck.Path, or / when there is none.
+// An answer of 200 to 399 is healthy. It uses a connection of its own, outside
+// the pool: so it can tell a busy upstream from a dead one, and sees what a new
+// connection would.
+func (c *Client) Check(ctx context.Context) error {
+	deadline := c.at(c.now() + int64(c.cfg.Timeout))
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	cn, failure := c.dial(ctx, deadline)
+	if failure != nil {
+		return failure
+	}
+	defer context.AfterFunc(ctx, cn.cut)()
+	var resp Response
+	if failure = c.try(cn, &Request{Head: c.checkHead()}, &resp, deadline); failure != nil {
+		cn.drop()
+		return failure
+	}
+	if resp.Stream != nil {
+		_ = resp.Stream.Close()
+	}
+	if resp.Status >= 400 {
+		return fmt.Errorf("cannot call upstream healthy: %s was answered %d", c.cfg.HealthCheck.Path, resp.Status)
+	}
+	return nil
+}
+
+func (c *Client) checkHead() []byte {
+	path := c.cfg.HealthCheck.Path
+	if path == "" {
+		path = "/"
+	}
+	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + c.Host() + "\r\nUser-Agent: gateway\r\nAccept: */*\r\nConnection: close\r\n\r\n")
+}

@@ -1,0 +1,190 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"time"
+)
+
+const (
+	// maxWait bounds the wait for one of the connections when all are busy: a
+	// queue that does not move is better refused than made longer.
+	maxWait = 50 * time.Millisecond
+	// manyStale dead connections in a row mean that the upstream was restarted:
+	// the others are dead too.
+	manyStale = 3
+)
+
+// Client sends requests to one upstream. It is safe for concurrent use.
+type Client struct {
+	cfg    Config
+	origin origin
+	tls    *tls.Config // nil for http
+	start  time.Time   // process time 0
+	pool   pool
+	busy   *Error // what a request gets that finds no connection
+}
+
+// New makes a client. It asks nothing of the upstream. Errors mean that the URL
+// is of no use, or that the file of authorities can't be used.
+func New(cfg Config) (*Client, error) {
+	o, err := parseOrigin(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use upstream.url: %w", err)
+	}
+	secure, err := newTLS(cfg.TLS, o)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, origin: o, tls: secure, start: time.Now()}
+	c.pool.max, c.pool.clock = cfg.MaxConnections, c.now
+	c.busy = &Error{Reason: ReasonNoFreeConns, Err: fmt.Errorf("all %d connections are busy", cfg.MaxConnections)}
+	return c, nil
+}
+
+// Host is the authority for the Host header: without the port when it is the
+// scheme's own.
+func (c *Client) Host() string { return c.origin.authority }
+
+// Scheme is http or https.
+func (c *Client) Scheme() string { return c.origin.scheme }
+
+// Stats counts the connections.
+func (c *Client) Stats() Stats { return c.pool.stats() }
+
+// Close closes the idle connections. Those in use are closed after their answer.
+func (c *Client) Close() { c.pool.close() }
+
+// now is the process time, ns.
+func (c *Client) now() int64 { return int64(time.Since(c.start)) }
+
+// at is the time of a process time.
+func (c *Client) at(ns int64) time.Time { return c.start.Add(time.Duration(ns)) }
+
+// Do sends a request and receives its answer. An error is always an *Error, and
+// leaves nothing in resp but the Body that the caller had set.
+func (c *Client) Do(req *Request, resp *Response) error {
+	resp.clear()
+	cn, err := c.acquire(req.Deadline)
+	if err != nil {
+		return err
+	}
+	deadline := req.Deadline
+	if deadline.IsZero() {
+		deadline = c.at(c.now() + int64(c.cfg.Timeout))
+	}
+	if err = c.try(cn, req, resp, deadline); err == nil {
+		return nil
+	}
+	if !mayRepeat(err, cn, req) {
+		cn.drop()
+	} else if err = c.repeat(cn, req, resp, deadline); err == nil {
+		return nil
+	}
+	resp.clear()
+	return err
+}
+
+// mayRepeat reports whether the upstream can't have acted on the request, or may
+// act on it twice: nothing was written, or the connection was an old one that
+// ended, as old ones do, and the request is idempotent.
+func mayRepeat(err *Error, cn *conn, req *Request) bool {
+	return err.Reason == ReasonReset && (!err.Sent || cn.reused && req.Idempotent)
+}
+
+// repeat sends a request once more: on a new connection, in the place of the
+// one that failed.
+func (c *Client) repeat(failed *conn, req *Request, resp *Response, deadline time.Time) *Error {
+	sent := failed.sent
+	failed.abort()
+	cn, err := c.open(deadline)
+	if err == nil {
+		if err = c.try(cn, req, resp, deadline); err == nil {
+			return nil
+		}
+		cn.drop()
+	}
+	err.Sent = err.Sent || sent
+	return err
+}
+
+// try sends a request on a connection and receives the answer. After an error
+// the connection is the caller's to close.
+func (c *Client) try(cn *conn, req *Request, resp *Response, deadline time.Time) *Error {
+	err := cn.begin(deadline)
+	if err == nil {
+		err = cn.send(req.Head, req.Body)
+	}
+	broken := err
+	if broken == nil || cn.sent && !isTimeout(broken) { // an upstream may answer before it has read all, and hang up
+		if err = c.receive(cn, req, resp, broken != nil); err == nil {
+			return nil
+		}
+	}
+	if broken != nil && !cn.begun {
+		err = broken
+	}
+	return &Error{Reason: reasonOf(err, cn.begun), Sent: cn.sent, Err: err}
+}
+
+// receive reads the answer: all of it, or its head when the body is to be
+// streamed. On a broken connection nothing is sent again.
+func (c *Client) receive(cn *conn, req *Request, resp *Response, broken bool) error {
+	if err := cn.receive(resp, req.HeadMethod); err != nil {
+		return err
+	}
+	cn.keep = cn.keep && !broken
+	limit, start := int64(c.cfg.StreamAbove), len(resp.Body)
+	var prefix []byte
+	if !cn.body.events && cn.body.left <= limit {
+		all, err := cn.body.appendTo(resp.Body, limit)
+		if err != nil {
+			return err
+		}
+		if cn.body.done {
+			resp.Body = all
+			cn.release(c.now())
+			return nil
+		}
+		resp.Body, prefix = all[:start], bytes.Clone(all[start:])
+	}
+	resp.Stream = &stream{client: c, conn: cn, prefix: prefix}
+	return nil
+}
+
+// acquire takes a connection that is alive: an idle one, else a new one.
+func (c *Client) acquire(limit time.Time) (*conn, *Error) {
+	patience := maxWait
+	if !limit.IsZero() {
+		patience = min(patience, time.Until(limit))
+	}
+	cn, ok := c.pool.get(patience)
+	if !ok {
+		return nil, c.busy
+	}
+	for stale := 1; cn != nil; stale++ {
+		if c.now() < cn.expires && !cn.stale() {
+			return cn, nil
+		}
+		cn.abort()
+		if stale == manyStale {
+			c.pool.dropIdle()
+		}
+		cn = c.pool.another()
+	}
+	return c.open(limit)
+}
+
+// open opens a connection in a place that the caller holds; the place is given
+// back when that fails.
+func (c *Client) open(limit time.Time) (*conn, *Error) {
+	cn, err := c.dial(context.Background(), limit)
+	if err != nil {
+		c.pool.free(1)
+		return nil, err
+	}
+	cn.place = &c.pool
+	return cn, nil
+}

@@ -1,0 +1,157 @@
+package upstream
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// maxHead bounds the status line and the header lines of an answer, so that
+	// one buffer holds them whole.
+	maxHead = 32 << 10
+	// copyLimit is up to which size a request's head and body are copied
+	// together, to go out in one segment and one TLS record.
+	copyLimit = 16 << 10
+)
+
+// buffer serves one exchange: the request leaves from it, then the answer comes
+// into it. Idle connections hold none.
+type buffer [maxHead]byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// conn is one connection to the upstream.
+type conn struct {
+	nc    net.Conn // *net.TCPConn, or *tls.Conn over wire
+	wire  *wire    // nil without TLS
+	probe probe
+
+	place    *pool // the pool that it has a place in, or nil
+	reused   bool  // has carried an answer before
+	retires  int64 // process time from which it is not used again, ns
+	patience int64 // how long it may be idle, ns
+	expires  int64 // while it is idle: process time from which it is not used again, ns
+
+	// the exchange that runs on it
+	buf   *buffer
+	r, w  int  // the bytes received and not yet consumed are buf[r:w]
+	begun bool // a byte of the answer came
+	sent  bool // a byte of the request was written
+	keep  bool // may be used again after this answer
+	body  body
+
+	parts   [2][]byte // what vectors points into
+	vectors net.Buffers
+}
+
+// begin makes the connection ready for an exchange that ends at deadline.
+func (c *conn) begin(deadline time.Time) error {
+	if c.buf == nil {
+		c.buf = buffers.Get().(*buffer)
+	}
+	c.r, c.w, c.begun, c.sent, c.keep = 0, 0, false, false, false
+	if c.wire != nil {
+		c.wire.written = 0
+	}
+	return c.nc.SetDeadline(deadline)
+}
+
+// end gives the buffer back.
+func (c *conn) end() {
+	if c.buf != nil {
+		buffers.Put(c.buf)
+		c.buf = nil
+	}
+}
+
+// send writes a request: in one write when it is small, else without copying it.
+func (c *conn) send(head, body []byte) error {
+	var n int64
+	var err error
+	switch {
+	case len(body) == 0:
+		n, err = c.write(head)
+	case len(head)+len(body) <= copyLimit:
+		n, err = c.write(append(append(c.buf[:0], head...), body...))
+	case c.wire == nil:
+		n, err = c.writev(head, body)
+	default:
+		if n, err = c.write(head); err == nil {
+			_, err = c.write(body)
+		}
+	}
+	c.sent = n > 0
+	if c.wire != nil {
+		c.sent = c.wire.written > 0 // a TLS record that went out in part counts as well
+	}
+	return err
+}
+
+func (c *conn) write(b []byte) (int64, error) {
+	n, err := c.nc.Write(b)
+	return int64(n), err
+}
+
+func (c *conn) writev(head, body []byte) (int64, error) {
+	c.parts = [2][]byte{head, body}
+	c.vectors = c.parts[:]
+	n, err := c.vectors.WriteTo(c.nc)
+	c.parts, c.vectors = [2][]byte{}, nil
+	return n, err
+}
+
+// window is what was received and not yet consumed.
+func (c *conn) window() []byte { return c.buf[c.r:c.w] }
+
+// fill waits for more bytes and adds them to the window.
+func (c *conn) fill() error {
+	if c.r == c.w {
+		c.r, c.w = 0, 0
+	}
+	n, err := c.nc.Read(c.buf[c.w:])
+	c.w += n
+	if n > 0 {
+		c.begun = true
+		return nil // an error comes back with the next read
+	}
+	return err
+}
+
+// release gives the connection back after a whole answer: to the pool when
+// nothing is in doubt.
+func (c *conn) release(now int64) {
+	clean := c.keep && c.r == c.w // bytes behind the answer belong to nobody
+	c.end()
+	c.reused, c.expires = true, min(now+c.patience, c.retires)
+	if !clean || c.place == nil || !c.place.put(c, now) {
+		c.drop()
+	}
+}
+
+// drop closes the connection at once and gives up its place.
+func (c *conn) drop() {
+	c.abort()
+	if c.place != nil {
+		c.place.free(1)
+	}
+}
+
+// close says good-bye, and closes the connection, which is idle.
+func (c *conn) close() { _ = c.nc.Close() }
+
+// abort closes the connection at once. Under TLS a good-bye could block behind
+// what the upstream does not read.
+func (c *conn) abort() {
+	c.end()
+	c.cut()
+}
+
+// cut closes the socket; the exchange that runs on it, if any, fails.
+func (c *conn) cut() {
+	if c.wire != nil {
+		_ = c.wire.Conn.Close()
+		return
+	}
+	_ = c.nc.Close()
+}

@@ -1,0 +1,89 @@
+// Package upstream is the half of the gateway that speaks HTTP/1.1 to the
+// backend, over pooled connections. It takes the bytes of a request and gives
+// back what the upstream answered, or says why there is no answer and whether
+// the upstream may have acted on the request.
+//
+// It reads strictly: an answer with two possible meanings, or one that breaks
+// off, is an error and never a success. It looks at every pooled connection
+// before it writes to it, so that neither a connection that the upstream closed
+// nor bytes that nobody asked for ever reach a request. A request of which a
+// byte was written is sent again only when it is idempotent.
+//
+// It must not know who asks, what the limits are, or what the answer means.
+package upstream
+
+import (
+	"io"
+	"time"
+)
+
+// Request is one request, ready for the wire. Nothing of it is kept after Do.
+type Request struct {
+	// Head is the request line, the header lines and the blank line, as they go
+	// on the wire. It must frame Body (by Content-Length), must not ask for an
+	// upgrade, and must not hold a Connection field.
+	Head []byte
+	Body []byte
+
+	// HeadMethod says that the answer has no body, whatever its header says.
+	HeadMethod bool
+	// Idempotent allows to send the request once more when a reused connection
+	// ended before any byte of an answer came.
+	Idempotent bool
+	// Deadline is when the whole answer must be there; zero means
+	// Config.Timeout after the first byte is sent.
+	Deadline time.Time
+}
+
+// Response is one answer. It may be used again and again; its zero value is
+// ready. After an error only Body, as the caller had set it, is left.
+type Response struct {
+	Status int     // 200 to 599
+	Fields []Field // in the order and case received, less repeated Content-Length; valid until Reset or the next Do
+
+	// Body has the body appended to what the caller set before, so that the
+	// memory is the caller's. It stays as it was when Stream is set.
+	Body []byte
+	// Stream is the whole body, when it is larger than Config.StreamAbove or an
+	// event stream; nil otherwise. It must be closed, and outlives Reset. Its
+	// errors, but io.EOF at the true end, are *Error; an answer that breaks off
+	// wraps io.ErrUnexpectedEOF. It must not be used by two goroutines at once.
+	Stream io.ReadCloser
+	// ContentLength is the declared length of the body, which an answer to HEAD
+	// has without a body; or Undeclared; or CloseDelimited.
+	ContentLength int64
+
+	raw []byte // the head; Fields point into it
+}
+
+// What ContentLength says when no length was declared.
+const (
+	// Undeclared: the end of the body is certain all the same, because the body
+	// is chunked or the answer can't have one.
+	Undeclared = -1
+	// CloseDelimited: the body ended where the upstream closed the connection.
+	// Nobody can tell whether it was whole (except under TLS, where it was).
+	CloseDelimited = -2
+)
+
+// Field is one header line, without the white space around its value.
+type Field struct {
+	Name, Value []byte
+}
+
+// Reset forgets the answer and keeps its memory, that of Body included.
+func (r *Response) Reset() {
+	r.clear()
+	r.Body = r.Body[:0]
+}
+
+// clear forgets all but Body, which is the caller's.
+func (r *Response) clear() {
+	r.Status, r.Fields, r.raw, r.Stream, r.ContentLength = 0, r.Fields[:0], r.raw[:0], nil, 0
+}
+
+// Stats tells how many connections there are.
+type Stats struct {
+	Open int // idle, in use or being opened; at most Config.MaxConnections
+	Idle int // open and not in use
+}

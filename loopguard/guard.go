@@ -1,0 +1,131 @@
+package loopguard
+
+import (
+	"time"
+
+	"github.com/chatshipper/gateway/internal/window"
+)
+
+// Reserve decides about the messages of one request, all or none, and holds
+// their places in res when they are admitted. Time and counts are as of one
+// instant: no other request for the same conversations comes in between.
+//
+// The count that a message is judged by is what is confirmed for its bot plus
+// what its own token has in flight. Messages of a batch count against each
+// other. When an enforced rule refuses, nothing is counted anywhere. A rule in
+// shadow mode counts what it would have admitted.
+func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Message, res *Reservation) Decision {
+	res.begin(rules, from, messages)
+	m.lock(res.shards)
+	defer m.unlock(res.shards)
+	res.at = m.enter(now, rules, res.shards)
+
+	d := decide(m.judge(res))
+	if !d.Admitted {
+		res.end()
+		return d
+	}
+	for rule := range d.States {
+		if d.States[rule].Over {
+			res.drop(Rule(rule)) // in shadow mode
+		}
+	}
+	for i := range res.holds {
+		h := &res.holds[i]
+		m.shards[h.shard()].take(h, res)
+	}
+	return d
+}
+
+// judge finds out how each rule stands to the messages of a reservation.
+func (m *Memory) judge(res *Reservation) (states [RuleCount]State) {
+	for rule := range states {
+		states[rule].Limit = res.limits[rule]
+	}
+	for i := range res.holds {
+		h := &res.holds[i]
+		states[h.rule].add(m.shards[h.shard()].weigh(h, res))
+	}
+	for rule := range states {
+		if s := &states[rule]; !s.Over && !s.Limit.isOff() {
+			s.Near = s.Used*5 >= s.Limit.Messages*4
+		}
+	}
+	return states
+}
+
+// weigh compares what counts under one key, and what is to be added, with the
+// limit.
+func (s *shard) weigh(h *hold, res *Reservation) State {
+	after := window.All
+	if h.rule == Consecutive {
+		after = s.replies.since(h.conversation, res.from.Bot)
+	}
+	kept := s.confirmed[h.rule].Live(h.id, res.at, after)
+	sent := s.unsettled[h.rule].Live(h.id.Join(res.from.Token), res.at, after)
+
+	state := State{Limit: res.limits[h.rule], Used: kept.N + sent.N}
+	state.Reset = leaves(&kept, &sent, 1)
+	excess := state.Used + h.messages - state.Limit.Messages
+	if excess <= 0 {
+		state.Used += h.messages
+		if state.Reset == 0 {
+			state.Reset = state.Limit.Window
+		}
+		return state
+	}
+	state.Over, state.TooMany = true, h.messages > state.Limit.Messages
+	if !state.TooMany {
+		state.Wait = leaves(&kept, &sent, excess)
+	}
+	if state.Used > 0 {
+		state.Detected = s.block(h, res.at)
+	}
+	return state
+}
+
+// block remembers that a key was refused, until it is admitted or a window has
+// passed. It reports whether that is new.
+func (s *shard) block(h *hold, now int64) bool {
+	blocked := s.blocked[h.rule]
+	log := blocked.Live(h.id, now, window.All)
+	isNew := log.N == 0
+	blocked.Add(h.id, now, 1, now)
+	return isNew
+}
+
+// unblock forgets that a key was refused.
+func (s *shard) unblock(h *hold, now int64) {
+	if blocked := s.blocked[h.rule]; blocked.Len() > 0 {
+		log := blocked.Live(h.id, now, window.All)
+		blocked.Remove(h.id, log.Newest(), now)
+	}
+}
+
+// leaves is how long it takes until the k-th oldest time of two logs together
+// has left the window; 0 when they have fewer. k is at most a limit, and
+// anything but 1 only for a refusal.
+func leaves(a, b *window.Log, k int) (d time.Duration) {
+	for i, j := 1, 1; k > 0; k-- {
+		switch {
+		case i > a.N && j > b.N:
+			return 0
+		case j > b.N || i <= a.N && a.Leaves(i) <= b.Leaves(j):
+			d = a.Leaves(i)
+			i++
+		default:
+			d = b.Leaves(j)
+			j++
+		}
+	}
+	return d
+}
+
+// take puts admitted messages in flight.
+func (s *shard) take(h *hold, res *Reservation) {
+	s.unblock(h, res.at)
+	id := h.id.Join(res.from.Token)
+	for range h.messages {
+		s.unsettled[h.rule].Add(id, res.at, res.limits[h.rule].Messages, res.at)
+	}
+}

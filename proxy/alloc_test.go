@@ -1,0 +1,95 @@
+//go:build !race
+
+package proxy
+
+import (
+	"bufio"
+	"strings"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/chatshipper/gateway/internal/upstream"
+)
+
+// corridor walks a parsed request through every phase, with a ready answer in
+// the place of the upstream call.
+func corridor(g *Gateway, ctx *fasthttp.RequestCtx, fields []upstream.Field) {
+	x := g.begin(ctx)
+	defer g.observe(x)
+	if x.understand() && !x.webhook() &&
+		x.identify() && x.limit() && x.permit() && x.authenticate() && x.guard() {
+		x.head = x.appendHead(x.head[:0], len(ctx.Request.Body()))
+		x.answer.Status, x.outcome, x.status = 200, answered, 200
+		x.answer.Fields = append(x.answer.Fields[:0], fields...)
+		x.answer.Body = append(ctx.Response.SwapBody(nil)[:0], `[{"id":"65aa"}]`...)
+	}
+	x.normalise()
+	x.settle()
+}
+
+func parsed(tb testing.TB, request string) *fasthttp.RequestCtx {
+	tb.Helper()
+	ctx := new(fasthttp.RequestCtx)
+	ctx.Request.Header.DisableNormalizing()
+	ctx.Response.Header.DisableNormalizing()
+	if err := ctx.Request.Read(bufio.NewReader(strings.NewReader(request))); err != nil {
+		tb.Fatal(err)
+	}
+	return ctx
+}
+
+func answerFields() []upstream.Field {
+	return []upstream.Field{
+		{Name: []byte("Content-Type"), Value: []byte("application/json")},
+		{Name: []byte("X-Total-Count"), Value: []byte("1")},
+		{Name: []byte("Connection"), Value: []byte("keep-alive")},
+	}
+}
+
+const plainGet = "GET /v2/users?limit=10 HTTP/1.1\r\nHost: edge.example\r\nAuthorization: Bearer t\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n"
+
+func TestAdmittedGetAllocatesNothing(t *testing.T) {
+	g := start(t, newRecorder(t, ok), unlimited)
+	ctx, fields := parsed(t, plainGet), answerFields()
+	if n := testing.AllocsPerRun(1000, func() {
+		ctx.Response.Reset()
+		ctx.Response.Header.DisableNormalizing()
+		corridor(g.Gateway, ctx, fields)
+	}); n != 0 {
+		t.Errorf("%v allocations for each admitted GET, want none", n)
+	}
+	if ctx.Response.StatusCode() != 200 || len(ctx.Response.Header.Peek("X-RateLimit-Limit")) == 0 {
+		t.Fatalf("not the admitted path: %d", ctx.Response.StatusCode())
+	}
+}
+
+func TestRefusedGetAllocatesNothing(t *testing.T) {
+	g := start(t, newRecorder(t, ok), func(c *Config) { c.Limits.PerIP.Window = 1 << 40 })
+	ctx, fields := parsed(t, plainGet), answerFields()
+	run := func() {
+		ctx.Response.Reset()
+		ctx.Response.Header.DisableNormalizing()
+		corridor(g.Gateway, ctx, fields)
+	}
+	for range 21 {
+		run()
+	}
+	if n := testing.AllocsPerRun(1000, run); n != 0 {
+		t.Errorf("%v allocations for each refused GET, want none", n)
+	}
+	if ctx.Response.StatusCode() != 429 {
+		t.Fatalf("not the refused path: %d", ctx.Response.StatusCode())
+	}
+}
+
+func BenchmarkCorridorGet(b *testing.B) {
+	g := start(b, newRecorder(b, ok), unlimited)
+	ctx, fields := parsed(b, plainGet), answerFields()
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx.Response.Reset()
+		ctx.Response.Header.DisableNormalizing()
+		corridor(g.Gateway, ctx, fields)
+	}
+}

@@ -1,0 +1,25 @@
+package proxy
+
+import "time"
+
+// clock gives the time that enters a request once: nanoseconds since 1970 that
+// never jump. It is the wall time at start plus the monotonic time since, so a
+// step of the system's clock (NTP, a resumed machine) opens no free window.
+type clock struct {
+	start time.Time
+	base  int64
+}
+
+func newClock() clock {
+	start := time.Now()
+	return clock{start: start, base: start.UnixNano()}
+}
+
+// now is the process time in nanoseconds.
+func (c *clock) now() int64 { return c.base + int64(time.Since(c.start)) }
+
+// fromWall turns a wall-clock time that somebody else wrote down into process
+// time, by the difference of the two clocks at this instant.
+func (c *clock) fromWall(t time.Time) int64 {
+	return t.UnixNano() + c.now() - time.Now().UnixNano()
+}

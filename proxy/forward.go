@@ -1,0 +1,156 @@
+package proxy
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/chatshipper/gateway/internal/apierror"
+	"github.com/chatshipper/gateway/internal/upstream"
+)
+
+// forward sends the request upstream, as it was judged, and waits for the
+// answer.
+func (x *exchange) forward() {
+	body := x.ctx.Request.Body()
+	x.head = x.appendHead(x.head[:0], len(body))
+	x.call = upstream.Request{
+		Head: x.head, Body: body,
+		HeadMethod: x.method == methodHead,
+		Idempotent: x.method.idempotent(),
+	}
+	x.answer.Reset()
+	x.answer.Body = x.ctx.Response.SwapBody(nil)[:0] // fasthttp's own buffer: no copy of the answer
+	started := x.g.clock.now()
+	err := x.g.upstream.Do(&x.call, &x.answer)
+	x.upstreamed = x.g.clock.now() - started
+	x.g.metrics.observeUpstream(&x.answer, err, x.upstreamed)
+	if err != nil {
+		x.ctx.Response.SwapBody(x.answer.Body[:0])
+		x.fail(err)
+		return
+	}
+	x.g.health.saw(true)
+	x.outcome, x.status = answered, x.answer.Status
+}
+
+// fail turns a broken call into one of our own errors.
+func (x *exchange) fail(err error) {
+	var failure *upstream.Error
+	if !errors.As(err, &failure) {
+		x.outcome = unknown
+		x.refuse(apierror.Internal)
+		return
+	}
+	if failure.Sent {
+		x.outcome = unknown
+	}
+	e := apierror.Error{Code: failureCode(failure.Reason)}
+	switch e.Code {
+	case apierror.UpstreamTimeout:
+		e.Status, e.RetryAfter = x.rules.timeoutStatus, 1
+	case apierror.Overloaded:
+		e.RetryAfter = 1
+	case apierror.UpstreamUnreachable:
+		x.g.health.saw(false)
+	}
+	x.refuseWith(e)
+}
+
+func failureCode(reason upstream.Reason) apierror.Code {
+	switch reason {
+	case upstream.ReasonTimeout:
+		return apierror.UpstreamTimeout
+	case upstream.ReasonNoFreeConns:
+		return apierror.Overloaded
+	case upstream.ReasonDNS, upstream.ReasonConnect, upstream.ReasonTLS:
+		return apierror.UpstreamUnreachable
+	default:
+		return apierror.UpstreamInvalid
+	}
+}
+
+// appendHead writes the head of the request to the upstream: the client's
+// target and fields byte for byte, less what belongs to one connection only and
+// what strangers may not claim, plus our own.
+func (x *exchange) appendHead(dst []byte, body int) []byte {
+	dst = append(dst, x.ctx.Request.Header.Method()...)
+	dst = append(dst, ' ')
+	dst = append(dst, x.target...)
+	dst = append(dst, " HTTP/1.1\r\nHost: "...)
+	if host := x.fields.get(fieldHost); x.rules.preserveHost && len(host) > 0 {
+		dst = append(dst, host...)
+	} else {
+		dst = append(dst, x.rules.upstreamHost...)
+	}
+	dst = append(dst, "\r\n"...)
+	for i := range x.fields.n {
+		if f := &x.fields.list[i]; x.passes(f) {
+			dst = appendField(dst, f.name, f.value)
+		}
+	}
+	dst = x.appendForwarded(dst)
+	dst = append(append(dst, "X-Request-ID: "...), x.id...)
+	if body > 0 || x.method.takesBody() || x.fields.count[fieldContentLength] > 0 {
+		dst = append(dst, "\r\nContent-Length: "...)
+		dst = strconv.AppendInt(dst, int64(body), 10)
+	}
+	return append(dst, "\r\n\r\n"...)
+}
+
+// passes reports whether a field of the client goes upstream as it is.
+func (x *exchange) passes(f *field) bool {
+	switch f.kind {
+	case fieldOther, fieldAccept:
+		return !f.drop
+	case fieldCredential, fieldContentType, fieldContentEncoding:
+		return true
+	case fieldForwardedOther:
+		return x.fromProxy
+	default:
+		return false
+	}
+}
+
+// appendForwarded tells the upstream who asked for what: the chain of addresses
+// that trusted proxies vouch for, and the origin that the client used.
+func (x *exchange) appendForwarded(dst []byte) []byte {
+	dst = append(dst, "X-Forwarded-For: "...)
+	if x.fromProxy {
+		for i := range x.fields.n {
+			if f := &x.fields.list[i]; f.kind == fieldForwardedFor && len(f.value) > 0 {
+				dst = append(append(dst, f.value...), ", "...)
+			}
+		}
+	}
+	dst = x.peer.AppendTo(dst)
+	if host := x.clientHost(); len(host) > 0 {
+		dst = append(append(dst, "\r\nX-Forwarded-Host: "...), host...)
+	}
+	dst = append(append(dst, "\r\nX-Forwarded-Proto: "...), x.clientScheme()...)
+	return append(dst, "\r\n"...)
+}
+
+// clientHost is the authority that the client used.
+func (x *exchange) clientHost() []byte {
+	if host := x.fields.get(fieldForwardedHost); x.fromProxy && isHost(host) {
+		return host
+	}
+	return x.fields.get(fieldHost)
+}
+
+// clientScheme is the scheme that the client used.
+func (x *exchange) clientScheme() string {
+	proto := x.fields.get(fieldForwardedProto)
+	switch {
+	case x.fromProxy && equalFold(proto, []byte("https")):
+		return "https"
+	case x.fromProxy && equalFold(proto, []byte("http")), !x.ctx.IsTLS():
+		return "http"
+	}
+	return "https"
+}
+
+func appendField(dst, name, value []byte) []byte {
+	dst = append(append(dst, name...), ": "...)
+	return append(append(dst, value...), "\r\n"...)
+}

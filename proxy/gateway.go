@@ -1,0 +1,106 @@
+// Package proxy is the corridor that every request walks down: understand,
+// identify, limit, permit, authenticate, guard, forward, normalise, settle,
+// observe. It is the only room that speaks fasthttp to clients; the rules live
+// in limiter and loopguard, which know nothing of HTTP.
+package proxy
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+
+	"github.com/chatshipper/gateway/internal/accesslog"
+	"github.com/chatshipper/gateway/internal/digest"
+	"github.com/chatshipper/gateway/internal/identity"
+	"github.com/chatshipper/gateway/internal/upstream"
+	"github.com/chatshipper/gateway/limiter"
+	"github.com/chatshipper/gateway/loopguard"
+)
+
+// Config is everything that the corridor obeys, composed of the rooms' own
+// configurations.
+type Config struct {
+	Listen    Listen
+	Upstream  upstream.Config
+	Identity  identity.Config
+	Methods   Methods
+	Limits    limiter.Config
+	LoopGuard loopguard.Config
+	Webhook   Webhook
+	Errors    Errors
+	// MemoryBytes bounds all counts together; half is for the request limits,
+	// half for the message limits.
+	MemoryBytes int64
+}
+
+// Deps are the things that the gateway reports to.
+type Deps struct {
+	Registry prometheus.Registerer
+	Logger   *slog.Logger
+	Access   *accesslog.Log // nil: no access log
+}
+
+// Gateway enforces ChatShipper's rules in front of an upstream.
+type Gateway struct {
+	listen         Listen
+	clock          clock
+	hasher         *digest.Hasher
+	ids            *requestIDs
+	rules          atomic.Pointer[rules]
+	limiter        *limiter.Memory
+	guard          *loopguard.Memory
+	upstream       *upstream.Client
+	introspections introspections
+	metrics        *metrics
+	access         *accesslog.Log
+	logger         *slog.Logger
+	server         *fasthttp.Server
+	health         health
+	listening      sync.Mutex
+	listeners      []net.Listener
+	shut           bool
+	withdrawn      atomic.Bool // not ready, but serving
+	draining       atomic.Bool // every answer closes its connection
+}
+
+// New builds a gateway. It opens no listener and asks nothing of the upstream.
+// Errors mean that a file or key that the configuration names can't be used.
+func New(cfg Config, d Deps) (*Gateway, error) {
+	client, err := upstream.New(cfg.Upstream)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use upstream: %w", err)
+	}
+	g := &Gateway{
+		listen: cfg.Listen, clock: newClock(), hasher: digest.NewHasher(""), ids: newRequestIDs(),
+		limiter: limiter.NewMemory(cfg.MemoryBytes / 2), guard: loopguard.NewMemory(cfg.MemoryBytes / 2),
+		upstream: client, metrics: newMetrics(d.Registry), access: d.Access, logger: d.Logger,
+	}
+	r, err := compile(cfg, g.hasher, client)
+	if err != nil {
+		return nil, err
+	}
+	g.rules.Store(r)
+	g.server = g.newServer()
+	g.health.watch(cfg.Upstream.HealthCheck, client)
+	g.measureStores(factory{d.Registry})
+	return g, nil
+}
+
+// Handle is a request's whole life: what comes before the upstream may refuse
+// it, what comes after always happens.
+func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
+	x := g.begin(ctx)
+	defer g.observe(x)
+
+	if x.understand() && !x.webhook() &&
+		x.identify() && x.limit() && x.permit() && x.authenticate() && x.guard() {
+		x.forward()
+	}
+	x.normalise()
+	x.settle()
+}

@@ -1,0 +1,34 @@
+package proxy
+
+import (
+	"time"
+
+	"github.com/chatshipper/gateway/internal/apierror"
+	"github.com/chatshipper/gateway/internal/identity"
+)
+
+// identify finds the client's address and whose API key it is. A key that is
+// missing or refused is remembered for authenticate, because such a request
+// still counts against the request limits.
+func (x *exchange) identify() bool {
+	x.client = x.rules.trusted.client(x.peer, &x.fields)
+	x.lookUp()
+	return true
+}
+
+func (x *exchange) lookUp() {
+	x.who, x.rejection = x.rules.directory.Lookup(x.fields.get(fieldCredential), time.Now().UnixNano(), &x.identity)
+}
+
+// authenticate answers 401 for a missing key, when one is demanded, and for a
+// token that the gateway itself was told to verify. The token route is the
+// upstream's own affair: the SDK goes there with the stale token attached.
+func (x *exchange) authenticate() bool {
+	if x.rejection == identity.None || x.routed.route == routeAuthToken {
+		return true
+	}
+	if x.rejection == identity.Unavailable {
+		return x.refuseWith(apierror.Error{Code: apierror.UpstreamUnavailable, Message: x.rejection.String(), RetryAfter: 1})
+	}
+	return x.refuseWith(apierror.Error{Code: apierror.Unauthenticated, Message: x.rejection.String()})
+}

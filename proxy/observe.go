@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"runtime/debug"
+
+	"github.com/chatshipper/gateway/internal/accesslog"
+	"github.com/chatshipper/gateway/internal/apierror"
+	"github.com/chatshipper/gateway/limiter"
+	"github.com/chatshipper/gateway/loopguard"
+)
+
+// observe ends every request, whatever happened to it: it turns a panic into a
+// 500, and counts and logs what became of the request. A streamed answer is
+// observed when its stream ends.
+func (g *Gateway) observe(x *exchange) {
+	if fault := recover(); fault != nil {
+		g.recovered(x, fault)
+	}
+	if !x.streaming {
+		x.finish()
+	}
+}
+
+// recovered answers a fault of the gateway itself. What the fault says stays in
+// our log.
+func (g *Gateway) recovered(x *exchange, fault any) {
+	g.metrics.panics.Inc()
+	g.logger.Error("panic while handling a request", "request_id", string(x.id), "panic", fault, "stack", string(debug.Stack()))
+	x.hangUp, x.streaming = true, false
+	x.refuse(apierror.Internal)
+	x.ctx.Response.Reset()
+	x.ctx.Response.Header.DisableNormalizing()
+	x.answerOurs()
+	x.sign()
+	if x.held && x.outcome == answered && !x.confirmed() {
+		x.outcome = notSent
+	}
+	x.settle()
+}
+
+// finish counts and logs the exchange, and gives it back.
+func (x *exchange) finish() {
+	took := x.g.clock.now() - x.now
+	m := x.g.metrics
+	source := sourceUpstream
+	if x.refused || x.ownAnswer {
+		source = sourceGateway
+	}
+	m.answered(x.routed.route, x.method, source, x.status)
+	m.duration[x.routed.route].Observe(float64(took) / 1e9)
+	m.overhead.Observe(float64(took-x.upstreamed) / 1e9)
+	m.inFlight.Dec()
+	if x.g.access != nil {
+		x.log(took, source)
+	}
+	if !x.streaming { // a stream still reads from the exchange's buffers
+		x.release()
+	}
+}
+
+func (x *exchange) log(took int64, source int) {
+	e := accesslog.Entry{
+		Time: x.now, Duration: took, Upstream: x.upstreamed,
+		RequestID: x.id, Method: x.method.String(), Route: x.routed.route.String(),
+		Status: x.status, Source: sources[source],
+		BytesIn: int64(len(x.ctx.Request.Body())), BytesOut: x.bytesOut,
+		Key: x.who.Key, IP: x.g.hasher.Sum(x.client.AsSlice()),
+		Decision: decisions[admitted],
+	}
+	if x.refused {
+		e.Code = x.refusal.Code.String()
+		e.Limit, e.Window, e.RetryAfter = x.refusal.Limit, x.refusal.Window, x.refusal.RetryAfter
+	}
+	if x.judged {
+		e.Bot, e.Conversation = x.who.User, x.batch.Messages[0].Conversation
+	}
+	e.Rule, e.Decision = x.ruling()
+	x.g.access.Write(&e)
+}
+
+// ruling names the rule that refused the request, or would have in shadow mode.
+func (x *exchange) ruling() (rule, decision string) {
+	switch {
+	case x.limited && !x.decision.Admitted:
+		return x.decision.Refused.String(), decisions[refused]
+	case x.judged && !x.verdict.Admitted:
+		return x.verdict.Refused.String(), decisions[refused]
+	}
+	for r := range x.decision.States {
+		if x.limited && x.decision.States[r].Over {
+			return limiter.Rule(r).String(), decisions[wouldRefuse]
+		}
+	}
+	for r := range x.verdict.States {
+		if x.judged && x.verdict.States[r].Over {
+			return loopguard.Rule(r).String(), decisions[wouldRefuse]
+		}
+	}
+	return "", decisions[admitted]
+}

@@ -1,0 +1,82 @@
+package proxy
+
+import (
+	"github.com/chatshipper/gateway/internal/digest"
+	"github.com/chatshipper/gateway/internal/identity"
+	"github.com/chatshipper/gateway/loopguard"
+)
+
+// settle keeps or gives back what the request reserved, by what the upstream
+// made of it, and lets a confirmed reply reset the streak. Only what the
+// upstream confirmed counts for anybody but the token that sent it.
+func (x *exchange) settle() {
+	if x.held {
+		x.held = false
+		switch {
+		case x.confirmed():
+			x.g.guard.Keep(&x.reserved)
+		case x.outcome == unknown:
+			x.g.guard.Unknown(&x.reserved)
+		default:
+			x.g.guard.GiveBack(&x.reserved)
+		}
+	}
+	if !x.read || !x.confirmed() || x.who.Role == identity.Nobody {
+		return
+	}
+	if x.routed.route == routeConversations && !x.settleEmbedded() {
+		return
+	}
+	x.settleReplies()
+}
+
+// confirmed reports whether the upstream did what it was asked to.
+func (x *exchange) confirmed() bool {
+	return x.outcome == answered && x.answer.Status >= 200 && x.answer.Status < 300
+}
+
+// settleEmbedded finds out where the messages of a POST /v2/conversations went.
+// Those of a new conversation (201) count for nothing; those for an existing
+// contact (200) went into the conversation that the answer names.
+func (x *exchange) settleEmbedded() bool {
+	if x.answer.Status != 200 || len(x.batch.Messages) == 0 {
+		return false
+	}
+	id, ok := x.rules.reader.ConversationOf(x.ctx.Response.Body())
+	if x.streaming || !ok {
+		x.g.metrics.uninspected[uninspectedAnswer].Inc()
+		return false
+	}
+	for i := range x.batch.Messages {
+		x.batch.Messages[i].Conversation = id
+	}
+	if x.who.Role == identity.Bot {
+		x.g.guard.Charge(x.now, x.rules.guard, x.sender(), x.batch.Messages)
+	}
+	return true
+}
+
+// settleReplies resets the streak of every conversation that a person wrote to,
+// or that a bot carried a consumer's words to.
+func (x *exchange) settleReplies() {
+	var last digest.ID
+	for i := range x.batch.Messages {
+		m := &x.batch.Messages[i]
+		if (x.who.Role == identity.Bot && !m.Contact) || (i > 0 && m.Conversation == last) {
+			continue
+		}
+		last = m.Conversation
+		x.reply(m)
+	}
+}
+
+func (x *exchange) reply(m *loopguard.Message) {
+	if !x.g.guard.Reply(m.Conversation, x.author(), x.now, x.now) {
+		return
+	}
+	if x.who.Role == identity.Bot {
+		x.g.metrics.resets[resetIntegration].Inc()
+	} else {
+		x.g.metrics.resets[resetAgent].Inc()
+	}
+}

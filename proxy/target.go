@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	"bytes"
+	"strings"
+)
+
+const (
+	badTarget    problem = "The request target is malformed: it must be a path without control characters, backslash, fragment, %00 or broken percent-encoding."
+	badAuthority problem = "The request target names another host than the Host header, or holds user information."
+	badHost      problem = "The Host header is missing or malformed."
+)
+
+// originForm checks a raw request target and returns it in origin form (path
+// and query as the client wrote them). An absolute-form target must name the
+// same host as the Host header: otherwise the gateway and the upstream could
+// each obey another of the two.
+func originForm(target, host []byte) ([]byte, problem) {
+	if len(target) == 1 && target[0] == '*' {
+		return target, ""
+	}
+	if len(target) > 0 && target[0] != '/' {
+		authority, rest, ok := splitAbsolute(target)
+		if !ok {
+			return nil, badTarget
+		}
+		if len(authority) == 0 || bytes.IndexByte(authority, '@') >= 0 || (host != nil && !equalFold(authority, host)) {
+			return nil, badAuthority
+		}
+		target = rest
+	}
+	if !isTarget(target) {
+		return nil, badTarget
+	}
+	return target, ""
+}
+
+func splitAbsolute(target []byte) (authority, rest []byte, ok bool) {
+	switch {
+	case hasPrefixFold(target, "http://"):
+		target = target[len("http://"):]
+	case hasPrefixFold(target, "https://"):
+		target = target[len("https://"):]
+	default:
+		return nil, nil, false
+	}
+	end := bytes.IndexAny(target, "/?#")
+	if end < 0 {
+		return target, []byte("/"), true
+	}
+	if target[end] != '/' {
+		return nil, nil, false // a query without a path has two readings
+	}
+	return target[:end], target[end:], true
+}
+
+// isTarget reports whether the target's bytes have one reading only: no control
+// character, space, backslash or fragment, and whole percent-escapes that don't
+// hide a NUL, in the path and in the query alike.
+func isTarget(target []byte) bool {
+	if len(target) == 0 || target[0] != '/' {
+		return false
+	}
+	for i, c := range target {
+		switch {
+		case c <= ' ' || c == 0x7f || c == '#' || c == '\\':
+			return false
+		case c == '%' && !isEscape(target[i:]):
+			return false
+		}
+	}
+	return true
+}
+
+// isEscape reports whether b starts with a whole %XX that is not %00.
+func isEscape(b []byte) bool {
+	if len(b) < 3 {
+		return false
+	}
+	hi, lo := unhex(b[1]), unhex(b[2])
+	return hi >= 0 && lo >= 0 && hi|lo != 0
+}
+
+// isHost reports whether b is a host with an optional port: no user
+// information, no white space, no path.
+func isHost(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`/\?#@"<>^{|}%,;`, c) >= 0 {
+			return false
+		}
+	}
+	return len(b) > 0
+}
