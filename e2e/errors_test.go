@@ -52,9 +52,9 @@ func TestAnUpstreamErrorWithoutAMessageGainsOne(t *testing.T) {
 	t.Parallel()
 	f := func(body, message string) {
 		t.Helper()
-		g := startGateway(t, startStub(t, reply(422, "application/json", body)).URL, setup{})
+		g := startGateway(t, startStub(t, reply(409, "application/json", body)).URL, setup{})
 		a := g.do(t, call{path: "/v2/contacts"})
-		wantStatus(t, a, 422)
+		wantStatus(t, a, 409)
 		o := a.object(t)
 		if at(o, "message") != message {
 			t.Errorf("%s became %s, want the message %q", body, a, message)
@@ -68,7 +68,7 @@ func TestAnUpstreamErrorWithoutAMessageGainsOne(t *testing.T) {
 	f(`{"errors":[{"message":"from errors"}],"other":"kept"}`, "from errors")
 	f(`{"detail":"from detail","other":"kept"}`, "from detail")
 	f(`{"title":"from title","other":"kept"}`, "from title")
-	f(`{"other":"kept"}`, "Unprocessable Entity")
+	f(`{"other":"kept"}`, "Conflict")
 }
 
 func TestSuccessPassesUntouched(t *testing.T) {
@@ -240,7 +240,7 @@ func TestErrorsOfHEADHaveNoBody(t *testing.T) {
 func TestBodiesOverTheLimitAre413(t *testing.T) {
 	t.Parallel()
 	up := startStub(t, nil)
-	g := startGateway(t, up.URL, setup{listen: "max_body_bytes: 64KiB"})
+	g := startGateway(t, up.URL, setup{listen: "max_body_bytes: 64KiB", rest: "loopguard: {max_body_bytes: 64KiB}\n"})
 	large := strings.Repeat("x", 65<<10)
 	sized := raw(t, g.address, fmt.Sprintf("POST /v2/files HTTP/1.1\r\nHost: g\r\nContent-Length: %d\r\n\r\n%s", len(large), large))
 	chunked := raw(t, g.address, fmt.Sprintf("POST /v2/files HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(large), large))

@@ -239,10 +239,10 @@ func TestARefusedRefreshEndsTheSDKsTries(t *testing.T) {
 	up := startStub(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v2/auth/token" {
 			refreshes.Add(1)
-			reply(401, "application/json", `{"message":"The refresh was refused"}`)(w, r)
+			reply(401, "application/json", `{"error":{"message":"The refresh was refused"}}`)(w, r)
 			return
 		}
-		reply(401, "application/json", `{"message":"jwt expired"}`)(w, r)
+		reply(401, "application/json", `{"error":{"message":"jwt expired"}}`)(w, r)
 	})
 	s := startSandbox(t)
 	g := startGateway(t, up.URL, setup{})
@@ -252,8 +252,8 @@ func TestARefusedRefreshEndsTheSDKsTries(t *testing.T) {
 	if o.OK {
 		t.Error("the call succeeded without a valid token")
 	}
-	// The gateway added error.message to the upstream's 401, so the SDK knew
-	// that it had to refresh; and it gave up when that was refused.
+	// The gateway kept error.message when it added message, so the SDK knew that
+	// it had to refresh; and it gave up when that was refused.
 	if got := refreshes.Load(); got != 1 {
 		t.Errorf("the SDK tried to refresh %d times, want once", got)
 	}

@@ -67,8 +67,11 @@ func TestDecisionsAreThoseOfANaiveList(t *testing.T) {
 		m, want := NewMemory(64<<20), newModel()
 		now := int64(1_700_000_000_000_000_000)
 		limits := []Limit{
-			{Requests: 3, Window: time.Second}, {Requests: 5, Window: time.Second}, {Requests: 1, Window: time.Second},
-			{Requests: 3, Window: time.Second, Shadow: true}, {},
+			{Requests: 3, Window: time.Second},
+			{Requests: 5, Window: time.Second},
+			{Requests: 1, Window: time.Second},
+			{Requests: 3, Window: time.Second, Shadow: true},
+			{},
 		}
 		for step := range 2000 {
 			switch rng.IntN(4) {

@@ -22,7 +22,7 @@ type State struct {
 	Used     int           // messages that count, after the decision
 	Over     bool          // the rule refused, or in shadow mode would have
 	Near     bool          // admitted, and at 80 % of the limit or more
-	Detected bool          // a conversation became blocked: its first refusal since something was admitted
+	Detected bool          // Over, and a conversation became blocked: its first refusal since something was admitted
 	TooMany  bool          // Over, and no wait helps: the batch alone is larger than the limit
 	Wait     time.Duration // Over: until the whole batch could be admitted; 0 when TooMany
 	Reset    time.Duration // until the first of what counts leaves the window; 0 when nothing counts

@@ -150,7 +150,8 @@ func (m *Memory) Capacity(rule Rule) int64 {
 // EvictedLive is how many keys of a rule were forgotten for want of room while
 // they were inside their window, so that the limit was not enforced. A forgotten
 // reply, after which a limit is enforced that should have been reset, is counted
-// with Consecutive.
+// with Consecutive. A forgotten refusal is not: it only tells one incident from
+// the next.
 func (m *Memory) EvictedLive(rule Rule) uint64 {
 	n := m.confirmed[rule].EvictedLive() + m.unsettled[rule].EvictedLive()
 	if rule == Consecutive {

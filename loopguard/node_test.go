@@ -164,7 +164,8 @@ func damage(rng *rand.Rand, body string) string {
 // corpus is bodies that parsers are known to disagree about, each alone and as a
 // value, a key and an element.
 func corpus() []string {
-	bodies := []string{"", " ", "\uFEFF", "\uFEFF\uFEFF{}", "\uFEFF {}", " \uFEFF{}", "{}{}", "{} x", "{}\x00", "{},", "[]", "[[]]", "[{}]", "[{},{}]",
+	bodies := []string{
+		"", " ", "\uFEFF", "\uFEFF\uFEFF{}", "\uFEFF {}", " \uFEFF{}", "{}{}", "{} x", "{}\x00", "{},", "[]", "[[]]", "[{}]", "[{},{}]",
 		"[{},]", "[,{}]", "[{}", "{", "}", "[", "]", `{"a":1,}`, `{,"a":1}`, `{"a" 1}`, `{"a":}`, `{a:1}`, `{'a':1}`, `{"a":1 "b":2}`,
 		`{"a":1}//`, `/**/{}`, `{"a":1}#`, "\v{}", "\f{}", "\u00a0{}", "\u2028{}", "\u0085{}", "{}\u3000", "{\u00a0}", `{"a":1,"a":1}`, `{"a":1,"\u0061":1}`,
 		`{"__proto__":1}`, `{"__proto__":{"text":"a"}}`, `{"constructor":1}`, `{"__proto__":1,"__proto__":1}`, `{"1":1,"0":2}`, `{"0":2,"1":1}`,
@@ -172,7 +173,8 @@ func corpus() []string {
 		`{"conversation":"65AA0e00aabbccddeeff0001"}`, `{"conversation":"65aa0e00aabbccddeeff0001"}`, `{"conversation":"65AA0e00aabbccddeeff000G"}`,
 		`{"conversation":null}`, `{"conversation":1}`, `{"conversation":{}}`, `{"conversation":[]}`, `{"conversation":true}`, `{"\u0063onversation":"a"}`,
 		`{"Conversation":1}`, `{"role":"contact"}`, `{"role":"con\u0074act"}`, `{"role":"Contact"}`, `{"role":["contact"]}`, `{"delay":1}`, `{"delay":1,"delay":1}`,
-		`{"meta":{"delay":1}}`, `{"meta":{"conversation":1}}`, "1", `"a"`, "null", "true", "[1]", "[null]", `["a"]`, "[{},1]"}
+		`{"meta":{"delay":1}}`, `{"meta":{"conversation":1}}`, "1", `"a"`, "null", "true", "[1]", "[null]", `["a"]`, "[{},1]",
+	}
 	for _, v := range corpusValues() {
 		bodies = append(bodies, v, `{"v":`+v+`}`, `{"v":[`+v+`,`+v+`]}`, `{`+v+`:1}`)
 	}
@@ -184,7 +186,8 @@ func corpus() []string {
 }
 
 func corpusValues() []string {
-	values := []string{"0", "-0", "0.0", "-0.0", "0e0", "-0e-5", "1", "1.0", "1e0", "1E+0", "10e-1", "100", "1e2", "01", "-01", "00", "-", "+1", "1.", ".5", "1.e1",
+	values := []string{
+		"0", "-0", "0.0", "-0.0", "0e0", "-0e-5", "1", "1.0", "1e0", "1E+0", "10e-1", "100", "1e2", "01", "-01", "00", "-", "+1", "1.", ".5", "1.e1",
 		"1e", "1e+", "1e1.5", "0x10", "1_000", "Infinity", "-Infinity", "NaN", "1e400", "-1e400", "1e999999999999", "1e-400", "-1e-400", "5e-324", "2e-324", "3e-324",
 		"9007199254740991", "9007199254740992", "9007199254740993", "9007199254740993.0", "123456789012345", "1234567890123456", "999999999999999", "-999999999999999",
 		"0.1", "0.10000000000000000555", "1.7976931348623157e308", "1.7976931348623159e308", "2.2250738585072011e-308", "12345678901234567890", "12345678901234567890.0", "123456789012345678901e-1",
@@ -197,7 +200,8 @@ func corpusValues() []string {
 		`"\ud800x"`, `"\ud800\n"`, `"\ud800\u0061"`, `"\ud800\u00"`, `"\ud800\u`, `"\ufffd"`, "\"\ufffd\"", `"\uffff"`, `"\ufeff"`, "\"\ufeff\"",
 		"\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "\"\xf0\x9f\x98\x80\"", `"\ud83d\ude00"`, "\"é\"", "\"e\u0301\"",
 		"[]", "{}", "[ ]", "{ }", "[1,2]", "[2,1]", "[1 2]", "[1,,2]", "[1,]", "[,1]", "[1", `{"a":1,"b":2}`, `{"b":2,"a":1}`, `{"a":{"x":1,"x":1}}`, `{"a":[{"x":1,"x":1}]}`,
-		`{"b":[1,{"z":null,"y":{}}],"a":""}`, "{1:1}", "{null:1}", `{"a":1;"b":2}`}
+		`{"b":[1,{"z":null,"y":{}}],"a":""}`, "{1:1}", "{null:1}", `{"a":1;"b":2}`,
+	}
 	// Long enough to be read 8 bytes at a time, with the odd byte in every lane.
 	for i := range 9 {
 		for _, odd := range []string{`\"`, `\\`, "\x1f", "\x7f", "é", `\u0041`, " "} {

@@ -59,9 +59,6 @@ func (r *Reservation) begin(rules *Rules, from Sender, messages []Message) {
 		r.gather(messages[:n])
 		messages = messages[n:]
 	}
-	if cap(r.sorted) > keptMessages {
-		r.sorted = nil
-	}
 }
 
 // gather makes the holds of one conversation.
@@ -85,11 +82,14 @@ func (r *Reservation) drop(rule Rule) {
 	r.holds = slices.DeleteFunc(r.holds, func(h hold) bool { return h.rule == rule })
 }
 
-// end makes the reservation ready for reuse.
+// end makes the reservation ready for reuse, without the memory of a huge batch.
 func (r *Reservation) end() {
 	r.holds, r.shards = r.holds[:0], 0
 	if cap(r.holds) > keptMessages {
 		r.holds = nil
+	}
+	if cap(r.sorted) > keptMessages {
+		r.sorted = nil
 	}
 }
 

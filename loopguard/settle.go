@@ -64,9 +64,11 @@ func (m *Memory) Charge(now int64, rules *Rules, from Sender, messages []Message
 // Reply learns that somebody wrote in a conversation at a time: author is zero
 // for an agent or a consumer, else the bot that carried a consumer's words. It
 // resets the streak of every bot but author, of messages up to that time. A time
-// later than now is taken for now, so that no reply clears what is yet to come;
-// what happens in the same instant is ordered by arrival. It reports whether the reply is news: one that is heard of again, or older
-// than the last or than the window, is none.
+// later than now is taken for now, so that no reply clears what is yet to come.
+// Within one instant the order of arrival decides.
+//
+// It reports whether the reply is news: one that is heard of again, or that is
+// older than the last or than the window, resets nothing.
 func (m *Memory) Reply(conversation, author digest.ID, at, now int64) (reset bool) {
 	s := &m.shards[shardOf(conversation)]
 	s.mu.Lock()

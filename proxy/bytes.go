@@ -1,7 +1,5 @@
 package proxy
 
-import "unicode/utf8"
-
 // The small byte predicates of RFC 9110. They work on ASCII only, which is all
 // that a header name, a method or a scheme may hold, and allocate nothing.
 
@@ -99,14 +97,4 @@ func unhex(c byte) int {
 		return int(lower(c)-'a') + 10
 	}
 	return -1
-}
-
-// isASCII reports whether b holds no byte above 0x7f.
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }

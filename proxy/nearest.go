@@ -38,25 +38,25 @@ func (x *exchange) nearest() (best standing, ok bool) {
 	if x.limited {
 		for rule := range x.decision.States {
 			if state := &x.decision.States[rule]; state.Limit.Requests > 0 && !state.Limit.Shadow {
-				best, ok = choose(best, ok, requestStanding(limiter.Rule(rule), state))
+				best, ok = choose(best, ok, requestStanding(limiter.Rule(rule), state)), true
 			}
 		}
 	}
 	if x.judged {
 		for rule := range x.verdict.States {
 			if state := &x.verdict.States[rule]; state.Limit.Messages > 0 && !state.Limit.Shadow {
-				best, ok = choose(best, ok, messageStanding(loopguard.Rule(rule), state))
+				best, ok = choose(best, ok, messageStanding(loopguard.Rule(rule), state)), true
 			}
 		}
 	}
 	return best, ok
 }
 
-func choose(best standing, ok bool, s standing) (standing, bool) {
+func choose(best standing, ok bool, s standing) standing {
 	if !ok || s.nearer(&best) {
-		return s, true
+		return s
 	}
-	return best, true
+	return best
 }
 
 func requestStanding(rule limiter.Rule, s *limiter.State) standing {

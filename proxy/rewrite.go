@@ -45,7 +45,8 @@ func (o *origins) append(dst []byte) []byte {
 // prefix returns how many bytes of url are the upstream's origin, by either
 // scheme and with or without the default port; 0 when url points elsewhere.
 func (o *origins) prefix(url []byte) int {
-	n, port := 0, ""
+	var n int
+	var port string
 	switch {
 	case hasPrefixFold(url, "https://"):
 		n, port = len("https://"), ":443"

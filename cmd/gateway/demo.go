@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"flag"
 	"io"
 	"net"
 	"strings"
 	"text/template"
-
-	_ "embed"
 
 	"github.com/chatshipper/gateway/internal/config"
 )

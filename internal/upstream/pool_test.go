@@ -14,10 +14,10 @@ import (
 // closing is a connection that remembers whether it was closed.
 type closing struct {
 	net.Conn
-	closed bool
+	closed atomic.Bool
 }
 
-func (c *closing) Close() error { c.closed = true; return nil }
+func (c *closing) Close() error { c.closed.Store(true); return nil }
 
 // aPool makes a pool of max places, whose time is the time of its bubble.
 func aPool(limit int) *pool {
@@ -134,7 +134,7 @@ func TestIdleConnectionsAreClosedInTime(t *testing.T) {
 				t.Errorf("after %s: got %+v, want %+v", at, s, want)
 			}
 			for i, c := range []*conn{short, long, longer} {
-				if got := c.nc.(*closing).closed; got != closed[i] {
+				if got := c.nc.(*closing).closed.Load(); got != closed[i] {
 					t.Errorf("after %s: connection %d: closed is %v, want %v", at, i, got, closed[i])
 				}
 			}
