@@ -78,7 +78,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		}
 		f(2, 8, "upstream.url", "http")
 		f(3, 3, "timeuot", "timeout")
-		f(5, 22, "limits.per_ip.requests", "greater than 0", "-1")
+		f(5, 22, "limits.per_ip.requests", "-1")
 		f(8, 13, "limits.per_key.window", "quick")
 		f(11, 15, "loopguard.identical.messages")
 		f(12, 1, "lisssten", "listen")
@@ -131,9 +131,12 @@ func TestWhatConfigPrintsIsAConfiguration(t *testing.T) {
 	t.Parallel()
 	first := run(t, "config", "--config", configFile(t, smallest))
 	second := run(t, "config", "--config", configFile(t, first.stdout))
-	if first.code != 0 || second.code != 0 || first.stdout != second.stdout {
-		t.Errorf("exit codes %d and %d, stderr %q, the same text %v; want 0, 0, nothing, true",
-			first.code, second.code, second.stderr, first.stdout == second.stdout)
+	if first.code != 0 || second.code != 0 {
+		t.Fatalf("exit codes %d and %d, stderr %q; want 0 and 0", first.code, second.code, second.stderr)
+	}
+	comment := regexp.MustCompile(`(?m) +#.*$`) // where a value comes from
+	if comment.ReplaceAllString(first.stdout, "") != comment.ReplaceAllString(second.stdout, "") {
+		t.Errorf("what config prints means something else:\n%s\nand read again:\n%s", first.stdout, second.stdout)
 	}
 }
 

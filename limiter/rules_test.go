@@ -145,13 +145,13 @@ func TestValidateListsEveryMistake(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.PerIP = IPLimit{Requests: 0, Window: 0, IPv6Prefix: 129}
 	cfg.PerKey = KeyLimit{Requests: -1, Window: 25 * time.Hour, By: "moon"}
-	cfg.Overrides = []Override{{Requests: 1, Window: time.Second}, {CIDR: "x", Requests: 1, Window: time.Second}, {KeySHA256: "zz", User: "u", Requests: 0}}
+	cfg.Overrides = []Override{{Requests: maxRequests + 1, Window: time.Second}, {CIDR: "x", Requests: 1, Window: time.Second}, {KeySHA256: "zz", User: "u", Requests: 0}}
 	cfg.Exempt = []Exempt{{}, {Path: "ping"}, {CIDR: "x"}, {Path: "/a", CIDR: "10.0.0.0/8"}}
 	var got []string
 	cfg.Validate(func(path, problem string) { got = append(got, path) })
 	want := []string{
 		"per_ip.requests", "per_ip.window", "per_ip.ipv6_prefix", "per_key.requests", "per_key.window", "per_key.by",
-		"overrides[0]", "overrides[1].cidr", "overrides[2].requests", "overrides[2].window", "overrides[2]", "overrides[2].key_sha256",
+		"overrides[0]", "overrides[0].requests", "overrides[1].cidr", "overrides[2].requests", "overrides[2].window", "overrides[2]", "overrides[2].key_sha256",
 		"exempt[0]", "exempt[1].path", "exempt[2].cidr", "exempt[3]",
 	}
 	slices.Sort(got)

@@ -29,8 +29,10 @@ func (c *Config) Validate(report func(path, problem string)) {
 }
 
 func validateLimit(path string, requests int, window time.Duration, report func(path, problem string)) {
-	if requests < 1 || requests > maxRequests {
-		report(path+"requests", fmt.Sprintf("must be from 1 to %d, got %d", maxRequests, requests))
+	if requests < 1 {
+		report(path+"requests", fmt.Sprintf("must be greater than 0, got %d", requests))
+	} else if requests > maxRequests {
+		report(path+"requests", fmt.Sprintf("must be at most %d, got %d", maxRequests, requests))
 	}
 	if window < time.Millisecond || window > 24*time.Hour {
 		report(path+"window", fmt.Sprintf("must be from 1ms to 24h, got %s", window))

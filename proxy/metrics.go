@@ -89,6 +89,10 @@ var (
 	overheadBuckets = []float64{25e-6, 50e-6, 100e-6, 200e-6, 400e-6, 800e-6, .0016, .0032, .0064, .0128, .025, .05, .1}
 )
 
+// documentedStatuses are those of ChatShipper's API: their series exist from the
+// start, so that an alert sees the first 429 of an upstream.
+var documentedStatuses = []int{200, 201, 204, 400, 401, 403, 404, 422, 429, 500, 502, 503}
+
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := factory{reg}
 	m := &metrics{
@@ -111,6 +115,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.resets = f.closed("loopguard_resets_total", "Replies that reset a streak of consecutive messages, by where they came from.", "source", resetSources)
 	m.uninspected = f.closed("loopguard_uninspected_total", "Messages that could not be read for the message limits, by reason.", "reason", uninspectedReasons)
 	m.events = f.closed("webhook_events_total", "Webhook events received, by result.", "result", eventResults)
+	for _, status := range documentedStatuses {
+		m.upstreamCode.WithLabelValues(strconv.Itoa(status))
+	}
 	for _, code := range apierror.Codes() {
 		m.requests.WithLabelValues(routeOther.String(), methodGet.String(), strconv.Itoa(code.Status()), sources[sourceGateway])
 	}

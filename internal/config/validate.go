@@ -19,7 +19,7 @@ type room interface {
 func (c *Config) validate(report func(path, problem string)) {
 	for _, part := range []struct {
 		key   string
-		block any
+		block room
 	}{
 		{"listen", &c.Listen},
 		{"admin", &c.Admin},
@@ -34,9 +34,7 @@ func (c *Config) validate(report func(path, problem string)) {
 		{"log", &c.Log},
 		{"tracing", &c.Tracing},
 	} {
-		if block, ok := part.block.(room); ok {
-			block.Validate(func(path, problem string) { report(join(part.key, path), problem) })
-		}
+		part.block.Validate(func(path, problem string) { report(join(part.key, path), problem) })
 	}
 	c.validateTogether(report)
 }

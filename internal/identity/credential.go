@@ -23,6 +23,12 @@ func Credential(value []byte) []byte {
 	return first
 }
 
+// hasBearer reports whether the value has the scheme of an API key.
+func hasBearer(value []byte) bool {
+	first, _ := word(value)
+	return isBearer(first)
+}
+
 func word(b []byte) (word, rest []byte) {
 	for len(b) > 0 && (b[0] < '!' || b[0] > '~') {
 		b = b[1:]

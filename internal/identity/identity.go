@@ -209,8 +209,12 @@ func (d *Directory) Lookup(authorization []byte, now int64, scratch *Scratch) (W
 	if e.failure == None && e.who.Verified && now >= e.expires {
 		e.failure = Expired
 	}
-	if e.failure != None {
-		return Who{Key: key, SHA256: e.who.SHA256}, e.failure
+	failure := e.failure
+	if d.required && !hasBearer(authorization) {
+		failure = Missing // Basic and its like are counted, but are no API key
+	}
+	if failure != None {
+		return Who{Key: key, SHA256: e.who.SHA256}, failure
 	}
 	return e.who, None
 }

@@ -181,6 +181,9 @@ func TestNoKeyIsNobodyUnlessOneIsRequired(t *testing.T) {
 	f(false, "Bearer ", None)
 	f(true, "", Missing)
 	f(true, "Bearer", Missing)
+	f(true, "Basic eDp5", Missing)
+	f(true, "eDp5", Missing)
+	f(true, "bearer  eDp5", None)
 }
 
 func TestHugeTokenIsAKeyLikeAnyOther(t *testing.T) {
