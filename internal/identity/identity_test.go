@@ -181,9 +181,20 @@ func TestNoKeyIsNobodyUnlessOneIsRequired(t *testing.T) {
 	f(false, "Bearer ", None)
 	f(true, "", Missing)
 	f(true, "Bearer", Missing)
-	f(true, "Basic eDp5", Missing)
-	f(true, "eDp5", Missing)
-	f(true, "bearer  eDp5", None)
+}
+
+func TestOnlyABearerIsAKeyWhereOneIsRequired(t *testing.T) {
+	d := directory(t, func(c *Config) { c.Required = true })
+	f := func(value string, want Failure) {
+		t.Helper()
+		w, got := d.Lookup([]byte(value), now, new(Scratch))
+		if got != want || w.Key.IsZero() {
+			t.Errorf("%q: failure %q, want %q; the key counts: %v", value, got, want, !w.Key.IsZero())
+		}
+	}
+	f("Basic eDp5", Missing)
+	f("eDp5", Missing)
+	f("bearer  eDp5", None)
 }
 
 func TestHugeTokenIsAKeyLikeAnyOther(t *testing.T) {
