@@ -30,10 +30,10 @@ func (d *desk) fill(n int) {
 }
 
 func TestMemoryIsBoundedAndEvictionIsCounted(t *testing.T) {
-	const limit = 4 << 20
+	const limit = 2 << 20
 	d := newDesk(t)
 	d.guard = NewMemory(limit)
-	d.fill(50_000)
+	d.fill(20_000)
 	if bytes := d.guard.Bytes(); bytes > limit {
 		t.Errorf("%d bytes are taken, want at most %d", bytes, limit)
 	}
@@ -42,8 +42,8 @@ func TestMemoryIsBoundedAndEvictionIsCounted(t *testing.T) {
 		if entries > capacity || entries < capacity*8/10 {
 			t.Errorf("%v: %d keys are kept, there is room for %d", rule, entries, capacity)
 		}
-		if evicted := d.guard.EvictedLive(rule); int64(evicted) < 50_000-capacity {
-			t.Errorf("%v: %d live keys were evicted of 50000, with room for %d", rule, evicted, capacity)
+		if evicted := d.guard.EvictedLive(rule); int64(evicted) < 20_000-capacity {
+			t.Errorf("%v: %d live keys were evicted of 20000, with room for %d", rule, evicted, capacity)
 		}
 	}
 }
@@ -52,11 +52,11 @@ func TestMemoryIsBoundedAndEvictionIsCounted(t *testing.T) {
 // in which a bot is looping.
 func TestAFloodDoesNotMakeTheGuardForgetALoop(t *testing.T) {
 	d := newDesk(t)
-	d.guard = NewMemory(4 << 20)
+	d.guard = NewMemory(2 << 20)
 	for i := range 20 {
 		d.admits(bot, to("loop", fmt.Sprint(i%3))...)
 	}
-	d.fill(50_000)
+	d.fill(20_000)
 	if d.send(bot, to("loop", "x")...).Admitted {
 		t.Error("the loop is forgotten")
 	}
@@ -64,12 +64,12 @@ func TestAFloodDoesNotMakeTheGuardForgetALoop(t *testing.T) {
 
 func TestWhatIsOverMakesRoomAgain(t *testing.T) {
 	d := newDesk(t)
-	d.guard = NewMemory(4 << 20)
-	d.fill(8000)
+	d.guard = NewMemory(2 << 20)
+	d.fill(3000)
 	before := d.guard.EvictedLive(Consecutive)
 	for range 3 {
 		d.now += 2 * time.Hour
-		d.fill(8000)
+		d.fill(3000)
 	}
 	if after := d.guard.EvictedLive(Consecutive); after != before {
 		t.Errorf("%d live keys were evicted although all others had expired", after-before)

@@ -247,7 +247,7 @@ func (d *duel) play(t *testing.T, steps int) {
 func TestTheGuardDecidesAsTheNaiveModel(t *testing.T) {
 	for i, cfg := range duelConfigs() {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			for game := range uint64(30) {
+			for game := range uint64(12) {
 				newDuel(rand.New(rand.NewPCG(uint64(i), game)), cfg).play(t, 400)
 			}
 		})

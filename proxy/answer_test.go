@@ -208,3 +208,15 @@ func TestTooManyConnectionsAreToldSo(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestNoErrorOfOursSendsTheSDKIntoALoopOnTheTokenRoute(t *testing.T) {
+	g := answering(t, respond("401 Unauthorized", "Content-Type: application/json\r\n", `{"detail":"jwt expired"}`))
+	a := g.do(t, request{method: "POST", path: "/v2/auth/token", body: "{}"})
+	if a.StatusCode != 401 || strings.Contains(a.body, "jwt expired") {
+		t.Errorf("got %d %s", a.StatusCode, a.body)
+	}
+	a = g.do(t, request{method: "GET", path: "/v2/users"})
+	if a.StatusCode != 401 || !strings.Contains(a.body, `"message":"jwt expired"`) {
+		t.Errorf("elsewhere the text must stay: %d %s", a.StatusCode, a.body)
+	}
+}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/valyala/fasthttp"
@@ -60,6 +61,9 @@ func (x *exchange) challenge() string {
 func (x *exchange) answerTheirs() {
 	body, readable := x.errorBody()
 	replacement, changed := apierror.Normalise(x.replacement[:0], x.answer.Status, body, x.rules.maxErrorBody)
+	if changed && x.routed.route == routeAuthToken && refreshes(replacement) {
+		replacement, _ = apierror.Normalise(replacement[:0], x.answer.Status, nil, x.rules.maxErrorBody)
+	}
 	x.replacement = replacement
 	if x.answer.Stream != nil {
 		_ = x.answer.Stream.Close()
@@ -78,6 +82,17 @@ func (x *exchange) answerTheirs() {
 		x.ctx.Response.Header.Del(name)
 	}
 	x.ctx.Response.Header.SetContentType(apierror.ContentType)
+}
+
+// refreshes reports whether an error of our making would send ChatShipper's SDK
+// to refresh its token. On the route that refreshes it would go there for ever.
+func refreshes(body []byte) bool {
+	for _, text := range [...]string{"jwt expired", "invalid signature", "invalid token"} {
+		if bytes.Contains(body, []byte(text)) {
+			return true
+		}
+	}
+	return false
 }
 
 // describesBody lists the fields that speak of a body that was replaced.

@@ -35,6 +35,9 @@ func runCheck(_ context.Context, args []string, c console) error {
 	if _, err := build(cfg, c); err != nil {
 		return &failure{exitConfig, fmt.Errorf("%s: %w", path, err)}
 	}
+	for _, warning := range cfg.Warnings() {
+		_, _ = fmt.Fprintf(c.err, "%s: warning: %s\n", path, warning)
+	}
 	_, err = fmt.Fprintf(c.out, "%s: fine\n", path)
 	return err
 }

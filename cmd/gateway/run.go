@@ -22,6 +22,9 @@ func runGateway(ctx context.Context, args []string, c console) error {
 	if err != nil {
 		return &failure{exitConfig, fmt.Errorf("%s: %w", path, err)}
 	}
+	for _, warning := range cfg.Warnings() {
+		n.logger.Warn(warning)
+	}
 	return n.serve(ctx, func(_, _ net.Addr) {})
 }
 
