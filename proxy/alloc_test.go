@@ -22,7 +22,8 @@ func corridor(g *Gateway, ctx *fasthttp.RequestCtx, fields []upstream.Field) {
 		x.head = x.appendHead(x.head[:0], len(ctx.Request.Body()))
 		x.answer.Status, x.outcome, x.status = 200, answered, 200
 		x.answer.Fields = append(x.answer.Fields[:0], fields...)
-		body := append(ctx.Response.SwapBody(nil)[:0], `[{"id":"65aa"}]`...)
+		body := ctx.Response.SwapBody(nil)[:0]
+		body = append(body, `[{"id":"65aa"}]`...)
 		x.answer.Body = body
 	}
 	x.normalise()

@@ -156,6 +156,8 @@ func (s *stream) Read(p []byte) (int, error) {
 
 func (s *stream) Close() error {
 	err := s.body.Close()
-	s.x.finish()
+	if s.x.streaming { // else a fault ended the exchange before its stream began
+		s.x.finish()
+	}
 	return err
 }

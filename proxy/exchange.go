@@ -95,6 +95,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 // release returns the exchange to the pool, without anything it borrowed.
 func (x *exchange) release() {
 	x.answer.Reset()
+	x.answer.Body = nil // it is fasthttp's
 	x.fields.reset()
 	x.g, x.ctx, x.rules = nil, nil, nil
 	x.method, x.target, x.path, x.routed, x.id = 0, nil, nil, routed{}, nil

@@ -5,6 +5,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -60,6 +61,7 @@ type Gateway struct {
 	access         *accesslog.Log
 	logger         *slog.Logger
 	server         *fasthttp.Server
+	secure         *tls.Config // nil: the listener speaks plain text
 	health         health
 	listening      sync.Mutex
 	listeners      []net.Listener
@@ -85,6 +87,9 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 		return nil, err
 	}
 	g.rules.Store(r)
+	if g.secure, err = listenerTLS(cfg.Listen.TLS); err != nil {
+		return nil, err
+	}
 	g.server = g.newServer()
 	g.health.watch(cfg.Upstream.HealthCheck, client)
 	g.measureStores(factory{d.Registry})

@@ -58,19 +58,27 @@ func (g *Gateway) newServer() *fasthttp.Server {
 	}
 }
 
+// listenerTLS loads the listener's certificate, when it has one.
+func listenerTLS(files ListenTLS) (*tls.Config, error) {
+	if files.CertFile == "" {
+		return nil, nil //nolint:nilnil // plain text is no error
+	}
+	certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use listen.tls: %w", err)
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, Certificates: []tls.Certificate{certificate},
+	}, nil
+}
+
 // Serve answers requests on ln until Shutdown. A certificate makes it speak TLS.
 func (g *Gateway) Serve(ln net.Listener) error {
 	if g.listen.MaxConnections > 0 {
 		ln = newBounded(ln, g.listen.MaxConnections, g.refuseConnection)
 	}
-	if files := g.listen.TLS; files.CertFile != "" {
-		certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-		if err != nil {
-			return fmt.Errorf("cannot load the listener's certificate: %w", err)
-		}
-		ln = tls.NewListener(ln, &tls.Config{
-			MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, Certificates: []tls.Certificate{certificate},
-		})
+	if g.secure != nil {
+		ln = tls.NewListener(ln, g.secure)
 	}
 	if !g.open(ln) {
 		return nil
