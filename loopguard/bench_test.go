@@ -91,3 +91,18 @@ func BenchmarkReserveAndKeepParallel(b *testing.B) {
 		}
 	})
 }
+
+// A stranger's batch that can never pass must not keep others waiting.
+func BenchmarkRefuseHugeBatch(b *testing.B) {
+	guard, rules := NewMemory(16<<20), Compile(DefaultConfig())
+	messages := make([]Message, 80_000)
+	for i := range messages {
+		messages[i] = Message{Conversation: idOf("c"), Content: numbered('m', i)}
+	}
+	var res Reservation
+	for b.Loop() {
+		if guard.Reserve(0, rules, bot, messages, &res).Admitted {
+			b.Fatal("admitted")
+		}
+	}
+}

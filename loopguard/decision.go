@@ -19,7 +19,7 @@ type Decision struct {
 // batch may go to several conversations and repeat several texts.
 type State struct {
 	Limit    Limit         // Messages is 0 when the rule is off
-	Used     int           // messages that count, after the decision
+	Used     int           // messages that count, after the decision; not looked up where the consecutive rule says TooMany
 	Over     bool          // the rule refused, or in shadow mode would have
 	Near     bool          // admitted, and at 80 % of the limit or more
 	Detected bool          // Over, and a conversation became blocked: its first refusal since something was admitted

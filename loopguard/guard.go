@@ -15,7 +15,7 @@ import (
 // other. When an enforced rule refuses, nothing is counted anywhere. A rule in
 // shadow mode counts what it would have admitted.
 func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Message, res *Reservation) Decision {
-	res.begin(rules, from, messages)
+	res.begin(rules, from, messages, false)
 	m.lock(res.shards)
 	defer m.unlock(res.shards)
 	res.at = m.enter(now, rules, res.shards)

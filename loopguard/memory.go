@@ -133,6 +133,7 @@ func refit(table **window.Table, w time.Duration, b *window.Budget, size int, no
 	*table = window.NewTable(w, b)
 	if old != nil {
 		old.Each(now, func(id digest.ID, _ []int64) { old.Move(id, *table, size, now) })
+		old.Clear() // what has expired takes room until it is forgotten
 	}
 }
 

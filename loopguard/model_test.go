@@ -168,6 +168,15 @@ func (m *model) groups(from Sender, messages []Message) (groups []modelGroup) {
 			}
 		}
 	}
+	// What the consecutive rule can never admit is not compared.
+	hopeless := func(g modelGroup) bool {
+		limit := m.rules.limits[Consecutive]
+		same := func(o modelGroup) bool {
+			return o.key.rule == Consecutive && o.key.conversation == g.key.conversation && o.messages > limit.Messages
+		}
+		return g.key.rule == Identical && !limit.Shadow && slices.ContainsFunc(groups, same)
+	}
+	groups = slices.DeleteFunc(slices.Clone(groups), hopeless)
 	slices.SortFunc(groups, func(a, b modelGroup) int {
 		return cmp.Or(compareIDs(a.key.conversation, b.key.conversation), compareIDs(a.key.content, b.key.content))
 	})

@@ -16,6 +16,8 @@ type Limit struct {
 
 func (l Limit) isOff() bool { return l.Messages == 0 }
 
+func (l Limit) isEnforced() bool { return !l.isOff() && !l.Shadow }
+
 // Rules is a configuration, compiled. It is immutable.
 type Rules struct {
 	limits [RuleCount]Limit

@@ -48,7 +48,7 @@ func (s *shard) settle(h *hold, res *Reservation, created bool) {
 // conversation.
 func (m *Memory) Charge(now int64, rules *Rules, from Sender, messages []Message) {
 	var res Reservation
-	res.begin(rules, from, messages)
+	res.begin(rules, from, messages, true)
 	m.lock(res.shards)
 	defer m.unlock(res.shards)
 	now = m.enter(now, rules, res.shards)

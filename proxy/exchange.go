@@ -96,6 +96,7 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 func (x *exchange) release() {
 	x.answer.Reset()
 	x.answer.Body = nil // it is fasthttp's
+	x.batch.Shrink()
 	x.fields.reset()
 	x.g, x.ctx, x.rules = nil, nil, nil
 	x.method, x.target, x.path, x.routed, x.id = 0, nil, nil, routed{}, nil

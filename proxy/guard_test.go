@@ -241,3 +241,14 @@ func TestWhatCannotBeInspectedIsNotForwarded(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEmptyArrayIsNoMessage(t *testing.T) {
+	r := newRecorder(t, ok)
+	g := start(t, r, unlimited)
+	for range 30 {
+		g.post(t, nested, botToken, `[]`).is(t, 201, "")
+	}
+	if n := g.metric(t, "gateway_panics_total"); n != 0 {
+		t.Errorf("%v panics", n)
+	}
+}

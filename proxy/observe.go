@@ -71,7 +71,7 @@ func (x *exchange) log(took int64, source int) {
 		e.Code = x.refusal.Code.String()
 		e.Limit, e.Window, e.RetryAfter = x.refusal.Limit, x.refusal.Window, x.refusal.RetryAfter
 	}
-	if x.judged {
+	if x.judged && len(x.batch.Messages) > 0 {
 		e.Bot, e.Conversation = x.who.User, x.batch.Messages[0].Conversation
 	}
 	e.Rule, e.Decision = x.ruling()

@@ -231,3 +231,12 @@ func (t *Table) Move(id digest.ID, to *Table, size int, now int64) {
 	}
 	t.remove(number)
 }
+
+// Clear forgets every key and gives its memory back to the budget.
+func (t *Table) Clear() {
+	for number := range t.made {
+		if t.entry(number).cap > 0 {
+			t.remove(number)
+		}
+	}
+}

@@ -219,3 +219,19 @@ func BenchmarkLive(b *testing.B) {
 		table.Live(id(1), 100, All)
 	}
 }
+
+func TestClearGivesEverythingBack(t *testing.T) {
+	b := NewBudget(1 << 20)
+	table := NewTable(time.Second, b)
+	for i := range 100 {
+		table.Add(id(i), int64(i), 1+i%3, int64(i))
+	}
+	table.Clear()
+	if table.Len() != 0 || b.Used() != 0 || b.Entries() != 0 {
+		t.Errorf("%d keys, %d counted, %d bytes", table.Len(), b.Entries(), b.Used())
+	}
+	table.Add(id(1), 200, 3, 200)
+	if log := table.Live(id(1), 200, All); log.N != 1 {
+		t.Error("a cleared table can't be used again")
+	}
+}
