@@ -48,6 +48,7 @@ type Deps struct {
 
 // Gateway enforces ChatShipper's rules in front of an upstream.
 type Gateway struct {
+	cfg            Config // as it was at the start
 	listen         Listen
 	clock          clock
 	hasher         *digest.Hasher
@@ -78,11 +79,11 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 		return nil, fmt.Errorf("cannot use upstream: %w", err)
 	}
 	g := &Gateway{
-		listen: cfg.Listen, clock: newClock(), hasher: digest.NewHasher(""), ids: newRequestIDs(),
+		cfg: cfg, listen: cfg.Listen, clock: newClock(), hasher: digest.NewHasher(""), ids: newRequestIDs(),
 		limiter: limiter.NewMemory(cfg.MemoryBytes / 2), guard: loopguard.NewMemory(cfg.MemoryBytes / 2),
 		upstream: client, metrics: newMetrics(d.Registry), access: d.Access, logger: d.Logger,
 	}
-	r, err := compile(cfg, g.hasher, client)
+	r, err := compile(cfg, g.hasher, client, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/chatshipper/gateway/internal/digest"
 	"github.com/chatshipper/gateway/internal/identity"
@@ -13,6 +14,7 @@ import (
 // rules is one configuration, compiled: an immutable snapshot that a request
 // holds on to from its first phase to its last. Counts live outside.
 type rules struct {
+	identity       identity.Config // what directory was made of
 	limits         *limiter.Rules
 	guard          *loopguard.Rules
 	reader         *loopguard.Reader
@@ -29,21 +31,25 @@ type rules struct {
 	timeoutStatus  int
 }
 
-func compile(cfg Config, h *digest.Hasher, client *upstream.Client) (*rules, error) {
+// compile makes the snapshot of a configuration. The directory of the snapshot
+// before is used again where nothing in its block changed, because it knows whose
+// the tokens are.
+func compile(cfg Config, h *digest.Hasher, client *upstream.Client, before *rules) (*rules, error) {
 	limits, err := limiter.Compile(cfg.Limits, h)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use limits: %w", err)
-	}
-	directory, err := identity.New(cfg.Identity, h)
-	if err != nil {
-		return nil, fmt.Errorf("cannot use identity: %w", err)
 	}
 	trusted, err := parseTrusted(cfg.Listen.TrustedProxies)
 	if err != nil {
 		return nil, err
 	}
+	directory, err := directoryOf(cfg.Identity, h, before)
+	if err != nil {
+		return nil, err
+	}
 	return &rules{
-		limits: limits, guard: loopguard.Compile(cfg.LoopGuard), reader: loopguard.NewReader(cfg.LoopGuard, h),
+		identity: cfg.Identity,
+		limits:   limits, guard: loopguard.Compile(cfg.LoopGuard), reader: loopguard.NewReader(cfg.LoopGuard, h),
 		directory: directory, methods: compileMethods(cfg.Methods), trusted: trusted,
 		credential:  []byte(cfg.Identity.Header),
 		webhookPath: cfg.Webhook.Path, webhookSecret: []byte(cfg.Webhook.Secret.Reveal()),
@@ -51,4 +57,15 @@ func compile(cfg Config, h *digest.Hasher, client *upstream.Client) (*rules, err
 		maxGuardedBody: int(cfg.LoopGuard.MaxBodyBytes), maxErrorBody: int(cfg.Errors.MaxBodyBytes),
 		timeoutStatus: cfg.Errors.TimeoutStatus,
 	}, nil
+}
+
+func directoryOf(cfg identity.Config, h *digest.Hasher, before *rules) (*identity.Directory, error) {
+	if before != nil && reflect.DeepEqual(cfg, before.identity) {
+		return before.directory, nil
+	}
+	directory, err := identity.New(cfg, h)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use identity: %w", err)
+	}
+	return directory, nil
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -25,7 +28,12 @@ func runGateway(ctx context.Context, args []string, c console) error {
 	for _, warning := range cfg.Warnings() {
 		n.logger.Warn(warning)
 	}
-	return n.serve(ctx, func(_, _ net.Addr) {})
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	return n.serve(ctx, func(_, _ net.Addr) { go n.follow(following, path, hup) })
 }
 
 func buildLabels() prometheus.Labels {

@@ -25,6 +25,8 @@ type node struct {
 	access  *accesslog.Log
 	gateway *proxy.Gateway
 	admin   *admin.Server
+
+	reloaded, reloadedAt prometheus.Gauge
 }
 
 // build makes everything that a configuration names, short of listening: what
@@ -34,7 +36,7 @@ func build(cfg *config.Config, c console) (*node, error) {
 	if cfg.Log.Access {
 		n.access = accesslog.New(c.out, accessFormat(cfg.Log))
 	}
-	registry := newRegistry()
+	registry := n.newRegistry()
 	var err error
 	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{Registry: registry, Logger: n.logger, Access: n.access})
 	if err != nil {
@@ -98,17 +100,18 @@ func (n *node) stop() error {
 	return err
 }
 
-func newRegistry() *prometheus.Registry {
+func (n *node) newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	gauge := func(name, help string, labels prometheus.Labels, value float64) {
+	gauge := func(name, help string, labels prometheus.Labels, value float64) prometheus.Gauge {
 		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "gateway_" + name, Help: help, ConstLabels: labels})
 		g.Set(value)
 		registry.MustRegister(g)
+		return g
 	}
 	gauge("build_info", "What is running; always 1.", buildLabels(), 1)
-	gauge("config_last_reload_successful", "1 when the newest configuration was accepted.", nil, 1)
-	gauge("config_last_reload_success_timestamp_seconds", "When the running configuration was loaded.", nil, float64(time.Now().Unix()))
+	n.reloaded = gauge("config_last_reload_successful", "1 when the newest configuration was accepted.", nil, 1)
+	n.reloadedAt = gauge("config_last_reload_success_timestamp_seconds", "When the running configuration was loaded.", nil, float64(time.Now().Unix()))
 	return registry
 }
 
