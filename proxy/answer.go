@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"time"
 
@@ -148,8 +149,8 @@ func (s *stream) Read(p []byte) (int, error) {
 	if conn := s.ctx.Conn(); conn != nil {
 		_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	}
-	if err != nil && err != io.EOF {
-		s.x.g.metrics.upstreamError(upstream.ReasonTruncated)
+	if failure := (*upstream.Error)(nil); err != nil && errors.As(err, &failure) {
+		s.x.g.metrics.upstreamError(failure.Reason)
 	}
 	return n, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"flag"
@@ -11,6 +12,7 @@ import (
 	"text/template"
 
 	"github.com/chatshipper/gateway/internal/config"
+	"github.com/chatshipper/gateway/internal/unit"
 )
 
 // tour is what the demo prints: every command in it works when it is pasted
@@ -38,11 +40,17 @@ func runDemo(ctx context.Context, args []string, c console) error {
 	cfg.Listen.TrustedProxies = []string{"127.0.0.0/8", "::1/128"} // so that one machine can play many clients
 	cfg.Upstream.URL = "http://" + sb.addr.String()
 	cfg.Log.Access, cfg.Log.Level = false, "warn"
+	cfg.Webhook.Secret = unit.Secret(rand.Text())
 	n, err := build(&cfg, c)
 	if err != nil {
 		return errors.Join(err, sb.stop())
 	}
-	err = n.serve(ctx, func(public, admin net.Addr) { printTour(c.out, sb, public, admin) })
+	err = n.serve(ctx, func(public, admin net.Addr) {
+		if err := sb.reportTo("http://"+public.String()+cfg.Webhook.Path, cfg.Webhook.Secret); err != nil {
+			n.logger.Warn("the sandbox will not report replies", "error", err)
+		}
+		printTour(c.out, sb, public, admin)
+	})
 	return errors.Join(err, sb.stop())
 }
 

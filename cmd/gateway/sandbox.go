@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chatshipper/gateway/internal/sandbox"
+	"github.com/chatshipper/gateway/internal/unit"
 )
 
 // runSandbox runs only the sandbox, until a signal ends ctx.
@@ -56,6 +59,31 @@ func startSandbox(address string) (*runningSandbox, error) {
 		}
 	}()
 	return s, nil
+}
+
+// reportTo makes the sandbox report messages to a webhook, signed with a secret,
+// as an administrator of ChatShipper would set it up.
+func (s *runningSandbox) reportTo(url string, secret unit.Secret) error {
+	body, err := json.Marshal(map[string]any{"name": "gateway", "type": "webhook", "params": map[string]any{
+		"url": url, "secret": secret.Reveal(), "events": []string{"message.create"},
+	}})
+	if err != nil {
+		return fmt.Errorf("cannot write the webhook: %w", err)
+	}
+	req, err := http.NewRequest(http.MethodPost, "http://"+s.addr.String()+"/v2/services", bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("cannot write the webhook: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.api.Credential("admin").Token)
+	resp, err := (&http.Client{Timeout: 5 * time.Second}).Do(req)
+	if err != nil {
+		return fmt.Errorf("cannot create the webhook: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusCreated {
+		return fmt.Errorf("cannot create the webhook: the sandbox answered %s", resp.Status)
+	}
+	return nil
 }
 
 func (s *runningSandbox) stop() error {

@@ -48,13 +48,13 @@ func TestAWarmRequestAllocatesNothing(t *testing.T) {
 		in, out := make([]byte, 1<<20), []byte(okAnswer)
 		const whole = 100_000 + len("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
 		for n := 0; ; {
-			more, err := p.Conn.Read(in)
+			more, err := p.Read(in)
 			if err != nil {
 				return
 			}
 			if n += more; n == whole {
 				n = 0
-				if _, err = p.Conn.Write(out); err != nil {
+				if _, err = p.Write(out); err != nil {
 					return
 				}
 			}

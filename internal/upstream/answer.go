@@ -23,10 +23,10 @@ func (c *conn) receive(resp *Response, headMethod bool) error {
 			return nil
 		}
 		if resp.Status == 101 {
-			return malformed("101 Switching Protocols to a request that asked for none")
+			return malformedError("101 Switching Protocols to a request that asked for none")
 		}
 	}
-	return malformed("more than 10 interim answers")
+	return malformedError("more than 10 interim answers")
 }
 
 // frame decides where the body ends and whether the connection can carry
@@ -72,7 +72,7 @@ func (c *conn) readHead() ([]byte, error) {
 			return nil, err
 		}
 		if c.w == len(c.buf) {
-			return nil, malformed("header larger than 32 KiB")
+			return nil, malformedError("header larger than 32 KiB")
 		}
 		seen = max(0, c.w-len(endOfHead)+1) // the end may be cut anywhere
 		if err := c.fill(); err != nil {

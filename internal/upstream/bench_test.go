@@ -28,10 +28,10 @@ func echo(answer string) func(*peer) {
 	return func(p *peer) {
 		buf, out := make([]byte, 64<<10), []byte(answer)
 		for {
-			if _, err := p.Conn.Read(buf); err != nil {
+			if _, err := p.Read(buf); err != nil {
 				return
 			}
-			if _, err := p.Conn.Write(out); err != nil {
+			if _, err := p.Write(out); err != nil {
 				return
 			}
 		}

@@ -71,10 +71,23 @@ func (b *body) readChunked(p []byte) (n int, err error) {
 		if n > 0 || b.done || err != nil {
 			return n, err
 		}
+		if b.chunks.ahead() >= firstRead {
+			return b.readChunk(p)
+		}
 		if err = b.conn.fill(); err != nil {
 			return 0, unexpected(err)
 		}
 	}
+}
+
+// readChunk reads inside a long chunk, past the buffer.
+func (b *body) readChunk(p []byte) (n int, err error) {
+	n, err = b.conn.nc.Read(p[:min(int64(len(p)), b.chunks.ahead())])
+	if n == 0 && err != nil {
+		return 0, unexpected(err)
+	}
+	b.chunks.take(n)
+	return n, nil
 }
 
 // decode takes what the window holds, as far as p has room.
@@ -111,7 +124,7 @@ func (b *body) appendTo(dst []byte, limit int64) ([]byte, error) {
 			return dst, nil
 		}
 		if b.kind != fixed {
-			dst = slices.Grow(dst, int(min(room, int64(max(minRead, len(b.conn.window()))))))
+			dst = slices.Grow(dst, int(min(room, max(minRead, int64(len(b.conn.window())), b.chunks.ahead()))))
 		}
 		n, err := b.read(dst[len(dst):min(int64(cap(dst)), int64(len(dst))+room)])
 		if err != nil {

@@ -19,8 +19,12 @@ func (c *Client) Check(ctx context.Context) error {
 		return failure
 	}
 	defer context.AfterFunc(ctx, cn.cut)()
+	path := c.cfg.HealthCheck.Path
+	if path == "" {
+		path = "/"
+	}
 	var resp Response
-	if failure = c.try(cn, &Request{Head: c.checkHead()}, &resp, deadline); failure != nil {
+	if failure = c.try(cn, &Request{Head: c.checkHead(path)}, &resp, deadline); failure != nil {
 		cn.drop()
 		return failure
 	}
@@ -28,15 +32,12 @@ func (c *Client) Check(ctx context.Context) error {
 		_ = resp.Stream.Close()
 	}
 	if resp.Status >= 400 {
-		return fmt.Errorf("cannot call upstream healthy: %s was answered %d", c.cfg.HealthCheck.Path, resp.Status)
+		return fmt.Errorf("cannot call upstream healthy: %s was answered %d", path, resp.Status)
 	}
 	return nil
 }
 
-func (c *Client) checkHead() []byte {
-	path := c.cfg.HealthCheck.Path
-	if path == "" {
-		path = "/"
-	}
+// checkHead asks for a connection of one request, which is what it gets.
+func (c *Client) checkHead(path string) []byte {
 	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + c.Host() + "\r\nUser-Agent: gateway\r\nAccept: */*\r\nConnection: close\r\n\r\n")
 }

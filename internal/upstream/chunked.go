@@ -9,10 +9,10 @@ const (
 )
 
 const (
-	errChunkSize = malformed("bad chunk size")
-	errChunkLine = malformed("bad chunk extension")
-	errChunkEnd  = malformed("chunk does not end where its size says")
-	errTrailer   = malformed("bad trailer")
+	errChunkSize = malformedError("bad chunk size")
+	errChunkLine = malformedError("bad chunk extension")
+	errChunkEnd  = malformedError("chunk does not end where its size says")
+	errTrailer   = malformedError("bad trailer")
 )
 
 // chunks decodes the chunked transfer coding, wherever the input is cut.
@@ -52,9 +52,7 @@ func (d *chunks) next(src []byte, room int) (data []byte, n int, err error) {
 			if size == 0 {
 				return nil, n, nil
 			}
-			if d.left -= int64(size); d.left == 0 {
-				d.state = atDataCR
-			}
+			d.take(size)
 			return src[n : n+size], n + size, nil
 		}
 		if err = d.step(src[n]); err != nil {
@@ -63,6 +61,21 @@ func (d *chunks) next(src []byte, room int) (data []byte, n int, err error) {
 		n++
 	}
 	return nil, n, nil
+}
+
+// ahead is how many bytes of data come next, and nothing else.
+func (d *chunks) ahead() int64 {
+	if d.state != atData {
+		return 0
+	}
+	return d.left
+}
+
+// take counts n bytes of the data ahead as decoded.
+func (d *chunks) take(n int) {
+	if d.left -= int64(n); d.left == 0 {
+		d.state = atDataCR
+	}
 }
 
 // step takes one byte that is not data.

@@ -73,13 +73,15 @@ func (c *Config) Validate(report func(path, problem string)) {
 }
 
 func (c *Config) validateTLS(report func(path, problem string)) {
-	if !strings.HasPrefix(c.URL, "http:") {
+	if !strings.HasPrefix(strings.ToLower(c.URL), "http:") {
 		return
 	}
-	for path, value := range map[string]string{"tls.ca_file": c.TLS.CAFile, "tls.server_name": c.TLS.ServerName} {
-		if value != "" {
-			report(path, "is of no use with an http:// url")
-		}
+	const useless = "is of no use with an http:// url"
+	if c.TLS.CAFile != "" {
+		report("tls.ca_file", useless)
+	}
+	if c.TLS.ServerName != "" {
+		report("tls.server_name", useless)
 	}
 }
 

@@ -13,6 +13,10 @@ const (
 	// copyLimit is up to which size a request's head and body are copied
 	// together, to go out in one segment and one TLS record.
 	copyLimit = 16 << 10
+	// firstRead is how much of an answer is read at first: its head, most often,
+	// and all of it when it is small. What is left of a large body goes to where
+	// it belongs without a copy (5 % of BenchmarkDo with 30 kB).
+	firstRead = 4 << 10
 )
 
 // buffer serves one exchange: the request leaves from it, then the answer comes
@@ -109,7 +113,11 @@ func (c *conn) fill() error {
 	if c.r == c.w {
 		c.r, c.w = 0, 0
 	}
-	n, err := c.nc.Read(c.buf[c.w:])
+	end := len(c.buf)
+	if !c.begun {
+		end = firstRead
+	}
+	n, err := c.nc.Read(c.buf[c.w:end])
 	c.w += n
 	if n > 0 {
 		c.begun = true
@@ -150,7 +158,7 @@ func (c *conn) abort() {
 // cut closes the socket; the exchange that runs on it, if any, fails.
 func (c *conn) cut() {
 	if c.wire != nil {
-		_ = c.wire.Conn.Close()
+		_ = c.wire.Close()
 		return
 	}
 	_ = c.nc.Close()

@@ -61,10 +61,10 @@ func (e *Error) Error() string { return reasons[e.Reason].sentence + ": " + e.Er
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// malformed is what is wrong with an answer that can't be understood.
-type malformed string
+// malformedError is what is wrong with an answer that can't be understood.
+type malformedError string
 
-func (m malformed) Error() string { return string(m) }
+func (m malformedError) Error() string { return string(m) }
 
 // isTimeout reports whether err is a deadline that passed, ours or the kernel's.
 func isTimeout(err error) bool {
@@ -75,7 +75,7 @@ func isTimeout(err error) bool {
 // reasonOf says why reading or writing failed; begun means that a byte of the
 // answer had come.
 func reasonOf(err error, begun bool) Reason {
-	var bad malformed
+	var bad malformedError
 	switch {
 	case errors.As(err, &bad):
 		return ReasonInvalid

@@ -227,8 +227,9 @@ func bodyOf(t testing.TB, resp *Response) []byte {
 	return b
 }
 
-// wantError makes a request that must fail for this reason.
-func wantError(t testing.TB, c *Client, req *Request, reason Reason, sent bool) *Error {
+// wantError makes a request that must fail for this reason. It returns the
+// error's text.
+func wantError(t testing.TB, c *Client, req *Request, reason Reason, sent bool) (text string) {
 	t.Helper()
 	var resp Response
 	err := c.Do(req, &resp)
@@ -248,7 +249,7 @@ func wantError(t testing.TB, c *Client, req *Request, reason Reason, sent bool) 
 	if resp.Status != 0 || len(resp.Fields) != 0 || len(resp.Body) != 0 || resp.Stream != nil {
 		t.Fatalf("an answer is left after the error: %+v", resp)
 	}
-	return failure
+	return failure.Error()
 }
 
 // eventually waits for what another goroutine is about to do.

@@ -19,18 +19,18 @@ type framing struct {
 }
 
 const (
-	errVersion      = malformed("not HTTP/1.0 or HTTP/1.1")
-	errBareLF       = malformed("line feed without carriage return")
-	errStatusLine   = malformed("bad status line")
-	errStatus       = malformed("status is not a number from 100 to 599")
-	errName         = malformed("bad header name, or a folded header line")
-	errValue        = malformed("control character in a header value")
-	errTooMany      = malformed("more than 200 header lines")
-	errLength       = malformed("Content-Length is not one plain number")
-	errCoding       = malformed("Transfer-Encoding is not the one word chunked")
-	errBothFramings = malformed("both Content-Length and Transfer-Encoding")
-	errCoding10     = malformed("Transfer-Encoding in an HTTP/1.0 answer")
-	errInterim      = malformed("interim answer with a body")
+	errVersion      = malformedError("not HTTP/1.0 or HTTP/1.1")
+	errBareLF       = malformedError("line feed without carriage return")
+	errStatusLine   = malformedError("bad status line")
+	errStatus       = malformedError("status is not a number from 100 to 599")
+	errName         = malformedError("bad header name, or a folded header line")
+	errValue        = malformedError("control character in a header value")
+	errTooMany      = malformedError("more than 200 header lines")
+	errLength       = malformedError("Content-Length is not one plain number")
+	errCoding       = malformedError("Transfer-Encoding is not the one word chunked")
+	errBothFramings = malformedError("both Content-Length and Transfer-Encoding")
+	errCoding10     = malformedError("Transfer-Encoding in an HTTP/1.0 answer")
+	errInterim      = malformedError("interim answer with a body")
 )
 
 // parse reads a head, from the status line to the blank line, into r.

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -87,65 +88,32 @@ func TestASecondFailureIsFinal(t *testing.T) {
 	}
 }
 
-func TestATimeoutIsOneAttempt(t *testing.T) {
-	f := func(name string, req *Request, says string) {
-		t.Run(name, func(t *testing.T) {
-			b := play(t, func(p *peer) {
-				p.request()
-				p.say(okAnswer)
-				p.request()
-				p.say(says)
-				p.gone()
-			})
-			c := b.client(func(cfg *Config) { cfg.Timeout = 60 * time.Millisecond })
-			wantBody(t, c, req, "ok") // so that the connection is an old one
-			began := time.Now()
-			wantError(t, c, req, ReasonTimeout, true)
-			if took := time.Since(began); took < 55*time.Millisecond || took > 2*time.Second {
-				t.Errorf("it took %s, want about 60ms", took)
-			}
-			if requests, dialled := b.seen(); len(requests) != 2 || dialled != 1 {
-				t.Errorf("%d requests on %d connections, want 2 on 1", len(requests), dialled)
-			}
-			if s := c.Stats(); s != (Stats{}) {
-				t.Errorf("%+v is left, want nothing", s)
-			}
-		})
-	}
-	f("GET, no answer", get("/"), "")
-	f("POST, no answer", post("x"), "")
-	f("half a head", get("/"), "HTTP/1.1 200 OK\r\n")
-	f("an interim answer", get("/"), "HTTP/1.1 100 Continue\r\n\r\n")
-	f("half a body", post("x"), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok")
-	f("no last chunk", post("x"), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
-	f("no end", get("/"), "HTTP/1.1 200 OK\r\n\r\nok")
-}
-
-func TestTheTimeoutCoversTheWholeAnswer(t *testing.T) {
-	b := play(t, func(p *peer) {
-		p.request()
-		p.say("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-		for range 1000 { // each byte in time, all of them not
-			p.say("x")
-			<-time.After(5 * time.Millisecond)
-		}
-	})
-	c := b.client(func(cfg *Config) { cfg.Timeout = 80 * time.Millisecond })
-	wantError(t, c, get("/"), ReasonTimeout, true)
-}
-
-func TestTheDeadlineOfARequestDecides(t *testing.T) {
-	b := play(t, func(p *peer) {
-		p.request()
-		p.gone()
-	})
+func TestWhatTheFirstAttemptSentIsNotForgotten(t *testing.T) {
+	b := onReuse(t, func(p *peer) { _ = p.b.ln.Close() })
 	c := b.client()
-	req := get("/")
-	req.Deadline = time.Now().Add(50 * time.Millisecond)
-	wantError(t, c, req, ReasonTimeout, true)
-	req.Deadline = time.Now().Add(-time.Second)
-	if err := c.Do(req, &Response{}); err == nil || err.(*Error).Sent { //nolint:errorlint // Do returns it unwrapped
-		t.Errorf("got %v, want an error with nothing sent", err)
+	wantBody(t, c, get("/1"), "ok")
+	wantError(t, c, get("/2"), ReasonConnect, true)
+}
+
+func TestNothingWrittenMeansNothingSent(t *testing.T) {
+	a := newAuthority(t)
+	once := func(p *peer) {
+		p.request()
+		p.say(okAnswer)
+		p.reset()
+	}
+	secure := playTLS(t, &tls.Config{Certificates: []tls.Certificate{a.issue(t, nil)}}, once)
+	for _, c := range []*Client{play(t, once).client(), secure.secureClient(a)} {
+		for _, req := range []*Request{post("x"), post(strings.Repeat("x", copyLimit))} {
+			wantBody(t, c, req, "ok")
+			cn, _ := c.pool.get(0)
+			eventually(t, "the connection is dead", cn.stale)
+			failure := c.try(cn, req, &Response{}, time.Now().Add(5*time.Second)) // as if it had died a moment later
+			if failure == nil || failure.Sent || !mayRepeat(failure, cn, req) {
+				t.Errorf("%s: got %v, want an error with nothing sent, and another attempt", c.Scheme(), failure)
+			}
+			cn.drop()
+		}
 	}
 }
 
@@ -216,9 +184,9 @@ func TestNothingListens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failure := wantError(t, c, get("/"), ReasonConnect, false)
-	if want := "cannot connect to upstream: "; !strings.HasPrefix(failure.Error(), want) {
-		t.Errorf("got %q, want %q…", failure, want)
+	text := wantError(t, c, get("/"), ReasonConnect, false)
+	if want := "cannot connect to upstream: "; !strings.HasPrefix(text, want) {
+		t.Errorf("got %q, want %q…", text, want)
 	}
 	if s := c.Stats(); s != (Stats{}) {
 		t.Errorf("%+v is left, want nothing", s)
@@ -242,8 +210,8 @@ func TestErrorsDoNotRepeatWhatWasSent(t *testing.T) {
 		p.say("HTTP/1.1 200 OK\r\nSet-Cookie: " + secret + "\x00\r\n\r\n" + secret)
 	})
 	req := get("/" + secret)
-	if failure := wantError(t, b.client(), req, ReasonInvalid, true); strings.Contains(failure.Error(), secret) {
-		t.Errorf("%q repeats what was sent", failure)
+	if text := wantError(t, b.client(), req, ReasonInvalid, true); strings.Contains(text, secret) {
+		t.Errorf("%q repeats what was sent", text)
 	}
 }
 

@@ -71,7 +71,7 @@ func TestAStreamHasTheWholeBody(t *testing.T) {
 			if framing == "Content-Length" && resp.ContentLength != size {
 				t.Errorf("%s: the length is %d, want %d", framing, resp.ContentLength, size)
 			}
-			if n, err := stream.Read(make([]byte, 1)); n != 0 || err != io.EOF { //nolint:errorlint // unwrapped
+			if n, err := stream.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 				t.Errorf("%s: behind the end there are %d bytes and error %v", framing, n, err)
 			}
 			_ = stream.Close()
@@ -127,6 +127,22 @@ func TestAStreamClosedEarlyClosesItsConnection(t *testing.T) {
 	}
 }
 
+func TestAStreamClosedBeforeItsBodyCameClosesItsConnection(t *testing.T) {
+	for _, head := range []string{"Content-Length: 5000", "Transfer-Encoding: chunked\r\nContent-Type: text/event-stream"} {
+		b := play(t, func(p *peer) {
+			p.request()
+			p.say("HTTP/1.1 200 OK\r\n" + head + "\r\n\r\n")
+			p.gone()
+		})
+		c := b.client(small)
+		stream, _ := open(t, c, get("/"))
+		_ = stream.Close()
+		if s := c.Stats(); s != (Stats{}) {
+			t.Errorf("%s: %+v is left, want nothing: what comes there is not for the next request", head, s)
+		}
+	}
+}
+
 func TestEventsComeAsTheyAreSent(t *testing.T) {
 	heard := make(chan bool)
 	b := play(t, func(p *peer) {
@@ -149,7 +165,7 @@ func TestEventsComeAsTheyAreSent(t *testing.T) {
 		}
 		heard <- true
 	}
-	if n, err := stream.Read(buf); n != 0 || err != io.EOF { //nolint:errorlint // unwrapped
+	if n, err := stream.Read(buf); n != 0 || err != io.EOF {
 		t.Errorf("got %q and error %v, want the end", buf[:n], err)
 	}
 	if s := c.Stats(); s.Idle != 1 {
@@ -163,11 +179,11 @@ func TestEveryReadOfAStreamHasItsOwnTimeout(t *testing.T) {
 		p.say("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
 		for range 20 { // longer than the timeout, all together
 			p.say("x")
-			<-time.After(10 * time.Millisecond)
+			<-time.After(25 * time.Millisecond)
 		}
 		p.gone()
 	})
-	c := b.client(small, func(cfg *Config) { cfg.Timeout = 100 * time.Millisecond })
+	c := b.client(small, func(cfg *Config) { cfg.Timeout = 300 * time.Millisecond })
 	stream, _ := open(t, c, get("/"))
 	got, err := io.ReadAll(stream)
 	var failure *Error

@@ -17,13 +17,13 @@ type wire struct {
 
 // errWouldBlock means that nothing is there to read. To crypto/tls it is like a
 // deadline that passed: the connection remains usable.
-var errWouldBlock error = wouldBlock{}
+var errWouldBlock error = wouldBlockError{}
 
-type wouldBlock struct{}
+type wouldBlockError struct{}
 
-func (wouldBlock) Error() string   { return "nothing to read" }
-func (wouldBlock) Timeout() bool   { return true }
-func (wouldBlock) Temporary() bool { return true }
+func (wouldBlockError) Error() string   { return "nothing to read" }
+func (wouldBlockError) Timeout() bool   { return true }
+func (wouldBlockError) Temporary() bool { return true }
 
 // Read reads from the connection; while polling, only what is there.
 func (w *wire) Read(p []byte) (n int, err error) {
