@@ -66,7 +66,7 @@ func TestVerifiedTokensAreRefusedInTheSDKsWords(t *testing.T) {
 func TestALogInIsLimitedInWordsThatEndTheSDKsLoop(t *testing.T) {
 	t.Parallel()
 	up := startStub(t, reply(401, "application/json", `{"message":"Wrong email or password"}`))
-	g := startGateway(t, up.URL, setup{})
+	g := startGateway(t, up.URL, setup{rest: "limits: {per_ip: {window: 1m}}\n"})
 	for range 20 {
 		wantStatus(t, g.do(t, call{path: "/v2/auth/token", body: `{"email":"x","password":"y"}`}), 401)
 	}

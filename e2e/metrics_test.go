@@ -145,7 +145,7 @@ func wantValue(t *testing.T, m metrics, series string, want float64) {
 func TestMetricsTellWhatHappened(t *testing.T) {
 	t.Parallel()
 	up := startStub(t, nil)
-	g := startGateway(t, up.URL, setup{rest: "limits: {per_ip: {mode: off}}\n"})
+	g := startGateway(t, up.URL, setup{rest: "limits: {per_ip: {mode: off}, per_key: {window: 1m}}\n"})
 	agent := mint(agentUser, agentScope)
 	for range 25 {
 		g.do(t, call{path: "/v2/users", token: agent})

@@ -150,7 +150,7 @@ func TestAnUpsertIsNoWayRound(t *testing.T) {
 func TestTheSandboxMisbehavesAndTheClientSeesJSON(t *testing.T) {
 	t.Parallel()
 	s := startSandbox(t)
-	g := startGateway(t, s.url(), setup{upstream: "timeout: 300ms", rest: noRequestLimits})
+	g := startGateway(t, s.url(), setup{upstream: "timeout: 1s", rest: noRequestLimits})
 	f := func(fault map[string]any, status int) {
 		t.Helper()
 		s.fault(t, fault)
@@ -165,7 +165,7 @@ func TestTheSandboxMisbehavesAndTheClientSeesJSON(t *testing.T) {
 	f(map[string]any{"raw": "garbage\r\n\r\n"}, 502)
 	f(map[string]any{"truncate": true, "body": `{"id":"truncated"}`}, 502)
 	f(map[string]any{"truncate": true, "chunked": true, "body": `{"id":"truncated"}`}, 502)
-	f(map[string]any{"delay": "900ms"}, 503)
+	f(map[string]any{"delay": "2s"}, 503)
 }
 
 // A message of which nobody knows whether it was created keeps its place.

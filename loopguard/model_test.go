@@ -107,7 +107,7 @@ func (m *model) counting(k modelKey, token digest.ID, now int64) []int64 {
 		}
 	}
 	slices.Sort(confirmed)
-	times := append(flying, confirmed[max(0, len(confirmed)-limit.Messages):]...)
+	times := slices.Concat(flying, confirmed[max(0, len(confirmed)-limit.Messages):])
 	slices.Sort(times)
 	return times
 }

@@ -113,7 +113,9 @@ func TestAPanicIsLoggedWhereTheCallerSays(t *testing.T) {
 	if err := s.Shutdown(context.Background()); err != nil {
 		t.Error(err)
 	}
-	<-served
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
 	if !strings.Contains(log.String(), "canary") {
 		t.Errorf("got %q", log.String())
 	}

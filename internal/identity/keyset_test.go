@@ -151,7 +151,7 @@ func (s *source) wantAsked(t *testing.T, want int) {
 
 // pass lets time pass inside a bubble.
 func pass(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // the time is fake
+	time.Sleep(d)
 }
 
 // inBubble runs check with a Directory whose keys come from a source, in fake
