@@ -24,7 +24,9 @@ help: ## list the targets
 build: ## build bin/gateway, static
 	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gateway ./cmd/gateway
 
-demo: build ## run the gateway in front of its sandbox, with tokens and curl lines to try
+demo: ## run the gateway in front of its sandbox, with tokens and curl lines to try
+	@scripts/install-tools.sh demo
+	@$(MAKE) build
 	@exec bin/gateway demo
 
 test: ## everything CI checks; installs what the tests need and says so

@@ -57,7 +57,11 @@ func words(list []sentence) []string {
 	return texts
 }
 
-const secondAgent = "65aa001122334455667700b2"
+// Users of every sandbox.
+const (
+	sandboxBot  = "65aa001122334455667700c1"
+	secondAgent = "65aa001122334455667700b2"
+)
 
 func TestWhatTheSDKSaysAndSetsIsInTheConversation(t *testing.T) {
 	t.Parallel()
@@ -104,8 +108,8 @@ func wantEffects(t *testing.T, turns map[string]turn) {
 	t.Helper()
 	f := func(step, what string, holds func(turn) bool) {
 		t.Helper()
-		if !holds(turns[step]) {
-			t.Errorf("after %s: not %s: %+v", step, what, turns[step])
+		if v := turns[step]; !holds(v) {
+			t.Errorf("after %s: not %s: %s, meta %v, participants %+v", step, what, v.Status, v.Meta, v.Participants)
 		}
 	}
 	f("sendMessage", "empty meta", func(v turn) bool { return len(v.Meta) == 0 })
@@ -114,10 +118,10 @@ func wantEffects(t *testing.T, turns map[string]turn) {
 	f("set another", "meta with both", func(v turn) bool { return len(v.Meta) == 2 && v.Meta["mybot.status"] == "open" })
 	f("unset", "meta with the intent only", func(v turn) bool { return len(v.Meta) == 1 && v.Meta["intent"] != nil })
 	f("unset", "queued", func(v turn) bool { return v.Status == "queued" })
-	f("join", "a participant", func(v turn) bool { p := v.takesPart(botUser); return p.Active && !p.Accepted })
-	f("accept", "accepted and active", func(v turn) bool { return v.takesPart(botUser).Accepted && v.Status == "active" })
+	f("join", "a participant", func(v turn) bool { p := v.takesPart(sandboxBot); return p.Active && !p.Accepted })
+	f("accept", "accepted and active", func(v turn) bool { return v.takesPart(sandboxBot).Accepted && v.Status == "active" })
 	f("assign", "in the colleague's inbox", func(v turn) bool { return v.takesPart(secondAgent).Inbox })
-	f("leave", "closed", func(v turn) bool { return v.Status == "closed" && !v.takesPart(botUser).Accepted })
+	f("leave", "closed", func(v turn) bool { return v.Status == "closed" && !v.takesPart(sandboxBot).Accepted })
 	f("notify", "queued", func(v turn) bool { return v.Status == "queued" })
 }
 
