@@ -4,11 +4,14 @@ package proxy
 
 import (
 	"bufio"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/chatshipper/gateway/internal/digest"
+	"github.com/chatshipper/gateway/internal/unit"
 	"github.com/chatshipper/gateway/internal/upstream"
 )
 
@@ -82,6 +85,45 @@ func TestRefusedGetAllocatesNothing(t *testing.T) {
 	}
 	if ctx.Response.StatusCode() != 429 {
 		t.Fatalf("not the refused path: %d", ctx.Response.StatusCode())
+	}
+}
+
+// message is a bot's message that is admitted again and again: an agent's reply
+// comes before each.
+func message(tb testing.TB, g *running) func() {
+	tb.Helper()
+	body := `{"conversation":"` + conversation + `","type":"chat","text":"Your order left the depot","delay":1,"meta":{"a":1}}`
+	ctx := parsed(tb, "POST /v2/messages HTTP/1.1\r\nHost: edge.example\r\nAuthorization: Bearer "+botToken+
+		"\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body)
+	where, fields := g.rules.Load().reader.Conversation([]byte(conversation)), answerFields()
+	return func() {
+		ctx.Response.Reset()
+		ctx.Response.Header.DisableNormalizing()
+		now := g.clock.now()
+		g.guard.Reply(where, digest.ID{}, now, now)
+		corridor(g.Gateway, ctx, fields)
+		if ctx.Response.StatusCode() != 200 {
+			tb.Fatalf("not the admitted path: %d %s", ctx.Response.StatusCode(), ctx.Response.Body())
+		}
+	}
+}
+
+func TestAdmittedMessageAllocatesAtMostTwice(t *testing.T) {
+	g := start(t, newRecorder(t, ok), func(c *Config) { unlimited(c); c.LoopGuard.Identical.Messages = 10000 })
+	if n := testing.AllocsPerRun(1000, message(t, g)); n > 2 {
+		t.Errorf("%v allocations for each admitted message, at most 2 are promised", n)
+	}
+}
+
+func BenchmarkCorridorMessage(b *testing.B) {
+	g := start(b, newRecorder(b, ok), func(c *Config) {
+		unlimited(c)
+		c.LoopGuard.Identical.Mode, c.Limits.PerIP.Mode, c.Limits.PerKey.Mode = unit.Off, unit.Off, unit.Off
+	})
+	run := message(b, g)
+	b.ReportAllocs()
+	for b.Loop() {
+		run()
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/chatshipper/gateway/internal/accesslog"
 	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/limiter"
@@ -143,7 +144,8 @@ func start(t testing.TB, r *recorder, change func(*Config)) *running {
 	}
 	g := &running{registry: prometheus.NewRegistry(), log: new(bytes.Buffer)}
 	var err error
-	g.Gateway, err = New(cfg, Deps{Registry: g.registry, Logger: slog.New(slog.NewTextHandler(g.log, nil))})
+	access := accesslog.New(io.Discard, accesslog.JSON)
+	g.Gateway, err = New(cfg, Deps{Registry: g.registry, Logger: slog.New(slog.NewTextHandler(g.log, nil)), Access: access})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +162,9 @@ func start(t testing.TB, r *recorder, change func(*Config)) *running {
 		defer cancel()
 		_ = g.Shutdown(ctx)
 		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if err := access.Close(); err != nil {
 			t.Error(err)
 		}
 	})
