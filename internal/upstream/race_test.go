@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -8,6 +9,11 @@ import (
 )
 
 // TestEveryClientGetsItsOwnAnswer is for the race detector most of all.
+func isBusy(err error) bool {
+	var failure *Error
+	return errors.As(err, &failure) && failure.Reason == ReasonNoFreeConns
+}
+
 func TestEveryClientGetsItsOwnAnswer(t *testing.T) {
 	b := play(t, func(p *peer) {
 		for i := 0; ; i++ {
@@ -38,6 +44,9 @@ func TestEveryClientGetsItsOwnAnswer(t *testing.T) {
 				want := fmt.Sprintf("%03d-%04d", client, i)
 				resp.Reset()
 				err := c.Do(post(want), &resp)
+				for isBusy(err) { // two more clients than connections: on a slow machine some wait too long
+					err = c.Do(post(want), &resp)
+				}
 				if err != nil && err.(*Error).Reason != ReasonReset { //nolint:errorlint // Do returns it unwrapped
 					t.Errorf("unexpected error: %v", err)
 				} else if err == nil && string(resp.Body) != want {
