@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// TestEveryClientGetsItsOwnAnswer is for the race detector most of all.
 func isBusy(err error) bool {
 	var failure *Error
 	return errors.As(err, &failure) && failure.Reason == ReasonNoFreeConns
 }
 
+// TestEveryClientGetsItsOwnAnswer is for the race detector most of all.
 func TestEveryClientGetsItsOwnAnswer(t *testing.T) {
 	b := play(t, func(p *peer) {
 		for i := 0; ; i++ {
