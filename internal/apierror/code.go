@@ -35,14 +35,6 @@ const (
 	codeCount
 )
 
-// The two texts of a 401 that make ChatShipper's SDK refresh its token and try
-// again. They must never be sent on the route that refreshes: the SDK would
-// then loop without end.
-const (
-	MessageJWTExpired       = "jwt expired"
-	MessageInvalidSignature = "invalid signature"
-)
-
 // The media types of the two forms of an error.
 const (
 	ContentType        = "application/json"

@@ -97,7 +97,7 @@ func TestAnErrorHasTheDocumentedShape(t *testing.T) {
 	}
 	f(Error{Code: IdenticalMessages, Message: "m", Limit: 8, Window: 3 * time.Minute, RetryAfter: 171},
 		`{"message":"m","status":429,"error":{"code":"identical_messages","message":"m","limit":8,"window":"3m0s","retryAfter":171}}`)
-	f(Error{Code: Unauthenticated, Message: MessageJWTExpired},
+	f(Error{Code: Unauthenticated, Message: "jwt expired"},
 		`{"message":"jwt expired","status":401,"error":{"code":"unauthenticated","message":"jwt expired"}}`)
 	f(Error{Code: UpstreamTimeout, Status: 504, Message: "m", RetryAfter: 1},
 		`{"message":"m","status":504,"error":{"code":"upstream_timeout","message":"m","retryAfter":1}}`)
