@@ -87,6 +87,7 @@ func (x *exchange) answerTheirs() {
 // refreshes reports whether an error of our making would send ChatShipper's SDK
 // to refresh its token. On the route that refreshes it would go there for ever.
 func refreshes(body []byte) bool {
+	body = bytes.ToLower(body)
 	for _, f := range [...]identity.Failure{identity.Expired, identity.BadSignature, identity.Invalid} {
 		if bytes.Contains(body, []byte(f.String())) {
 			return true

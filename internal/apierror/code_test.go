@@ -58,11 +58,6 @@ func TestNoTextOfOursMakesTheSDKRefreshItsToken(t *testing.T) {
 			t.Errorf("%d: %q", status, StatusText(status))
 		}
 	}
-	for _, text := range []string{"jwt expired", "invalid signature", "invalid token"} {
-		if !refresh.MatchString(text) {
-			t.Errorf("the SDK does not know %q", text)
-		}
-	}
 }
 
 func TestACodeOutsideTheSetIsInternal(t *testing.T) {
