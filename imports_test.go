@@ -27,17 +27,20 @@ const module = "github.com/chatshipper/gateway"
 const cellar = -1
 
 var floors = map[string]int{
-	"internal/unit":   cellar,
-	"internal/digest": cellar,
-	"internal/window": cellar,
+	"internal/deadline": cellar,
+	"internal/digest":   cellar,
+	"internal/http1":    cellar,
+	"internal/unit":     cellar,
+	"internal/window":   cellar,
 
-	"limiter":            0,
-	"loopguard":          0,
-	"internal/accesslog": 0,
-	"internal/apierror":  0,
-	"internal/identity":  0,
-	"internal/sandbox":   0,
-	"internal/upstream":  0,
+	"limiter":             0,
+	"loopguard":           0,
+	"internal/accesslog":  0,
+	"internal/apierror":   0,
+	"internal/downstream": 0,
+	"internal/identity":   0,
+	"internal/sandbox":    0,
+	"internal/upstream":   0,
 
 	"proxy":          1,
 	"internal/admin": 1,

@@ -2,11 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
-	"io"
-	"time"
-
-	"github.com/valyala/fasthttp"
 
 	"github.com/chatshipper/gateway/internal/upstream"
 )
@@ -15,32 +10,37 @@ import (
 // belong to one connection only, references to the upstream's origin moved to
 // the client's, the body byte for byte.
 func (x *exchange) pass() {
-	resp := &x.ctx.Response
-	resp.SetStatusCode(x.answer.Status)
 	x.passFields()
+	r := &x.reply
 	switch {
 	case x.answer.Stream != nil:
-		x.passStream()
+		r.length, x.streaming = max(x.answer.ContentLength, undeclared), true
+		r.close = r.close || x.answer.ContentLength == upstream.CloseDelimited
+	case x.method == methodHead, x.answer.Status == 304:
+		r.length = max(x.answer.ContentLength, undeclared)
+	case x.answer.ContentLength == upstream.CloseDelimited:
+		r.body, r.length, r.close = x.answer.Body, undeclared, true // nobody can tell whether it is whole: nor do we
 	default:
-		x.bytesOut = int64(len(x.answer.Body))
-		resp.SwapBody(x.answer.Body)
+		r.body = x.answer.Body
 	}
-	if x.method == methodHead && x.answer.ContentLength >= 0 {
-		resp.Header.SetContentLength(int(x.answer.ContentLength))
-	}
+	x.bytesOut = int64(len(r.body))
 }
 
 func (x *exchange) passFields() {
-	h := &x.ctx.Response.Header
+	r := &x.reply
 	for i := range x.answer.Fields {
 		f := &x.answer.Fields[i]
 		switch kind := classifyAnswer(f.Name); {
-		case kind == answerDropped, x.nominated(f.Name):
+		case kind == answerUpgrade && x.answer.Tunnel != nil:
+			r.add(f.Name, f.Value)
+		case kind == answerDropped, kind == answerUpgrade, kind == answerBody && x.replaced, x.nominated(f.Name):
 		case kind == answerLink, kind == answerLocation:
 			x.value = x.origins().rewrite(x.value[:0], f.Value, kind == answerLink)
-			h.AddBytesKV(f.Name, x.value)
+			r.add(f.Name, x.value)
 		default:
-			h.AddBytesKV(f.Name, f.Value)
+			r.dated = r.dated || kind == answerDate
+			r.retries = r.retries || kind == answerRetry
+			r.add(f.Name, f.Value)
 		}
 	}
 }
@@ -78,87 +78,54 @@ type answerKind uint8
 const (
 	answerOther answerKind = iota
 	answerDropped
+	answerUpgrade // dropped, but of a tunnel
+	answerBody    // speaks of the body: dropped when that is replaced
 	answerLink
 	answerLocation
+	answerDate
+	answerRetry
 )
 
-// classifyAnswer says what becomes of a field of an answer. The rate limit
-// fields are ours to write: a client must not have to guess whose it reads.
+// answerFields lists the names that classifyAnswer looks for, by length. The rate
+// limit fields are ours to write: a client must not have to guess whose it reads.
+var answerFields = func() (byLength [32][]struct {
+	name []byte
+	kind answerKind
+},
+) {
+	for kind, names := range map[answerKind][]string{
+		answerDropped: {
+			"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
+			"Proxy-Authentication-Info", "TE", "Trailer", "Transfer-Encoding", "X-Request-ID",
+			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Used",
+			"X-RateLimit-Resource", "X-RateLimit-Policy", "RateLimit", "RateLimit-Policy",
+		},
+		answerUpgrade: {"Upgrade"},
+		answerBody: {
+			"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Content-Range", "Content-MD5",
+			"Content-Digest", "Digest", "Repr-Digest", "Accept-Ranges", "ETag", "Last-Modified",
+		},
+		answerLink: {"Link"}, answerLocation: {"Location"}, answerDate: {"Date"}, answerRetry: {"Retry-After"},
+	} {
+		for _, name := range names {
+			byLength[len(name)] = append(byLength[len(name)], struct {
+				name []byte
+				kind answerKind
+			}{[]byte(name), kind})
+		}
+	}
+	return byLength
+}()
+
+// classifyAnswer says what becomes of a field of an answer.
 func classifyAnswer(name []byte) answerKind {
-	switch lower(name[0]) {
-	case 'l':
-		if equalFold(name, []byte("Link")) {
-			return answerLink
-		}
-		if equalFold(name, []byte("Location")) {
-			return answerLocation
-		}
-	case 'c':
-		if equalFold(name, []byte("Connection")) || equalFold(name, []byte("Content-Length")) {
-			return answerDropped
-		}
-	case 'k', 'p', 't', 'u':
-		for _, hop := range hopByHop {
-			if equalFold(name, hop) {
-				return answerDropped
-			}
-		}
-	case 'x':
-		if equalFold(name, []byte("X-Request-ID")) || hasPrefixFold(name, "X-RateLimit-") {
-			return answerDropped
-		}
-	case 'r':
-		if equalFold(name, []byte("RateLimit")) || equalFold(name, []byte("RateLimit-Policy")) {
-			return answerDropped
+	if len(name) >= len(answerFields) {
+		return answerOther
+	}
+	for i := range answerFields[len(name)] {
+		if k := &answerFields[len(name)][i]; equalFold(k.name, name) {
+			return k.kind
 		}
 	}
 	return answerOther
-}
-
-var hopByHop = [][]byte{
-	[]byte("Keep-Alive"), []byte("Proxy-Connection"), []byte("Proxy-Authenticate"), []byte("Proxy-Authentication-Info"),
-	[]byte("TE"), []byte("Trailer"), []byte("Transfer-Encoding"), []byte("Upgrade"),
-}
-
-// passStream hands a large or endless answer on while it arrives. What is cut
-// off upstream is cut off for the client too, never ended as if complete.
-func (x *exchange) passStream() {
-	resp := &x.ctx.Response
-	resp.SwapBody(x.answer.Body[:0])
-	size := -1
-	if x.answer.ContentLength >= 0 {
-		size = int(x.answer.ContentLength)
-	}
-	resp.ImmediateHeaderFlush = true
-	resp.SetBodyStream(&stream{x: x, ctx: x.ctx, body: x.answer.Stream}, size)
-	x.streaming = true
-}
-
-// stream is the body of a streamed answer. Every read gives the client a new
-// write deadline, so that a long answer lives as long as it flows. Closing it
-// ends the exchange.
-type stream struct {
-	x    *exchange
-	ctx  *fasthttp.RequestCtx
-	body io.ReadCloser
-}
-
-func (s *stream) Read(p []byte) (int, error) {
-	n, err := s.body.Read(p)
-	s.x.bytesOut += int64(n)
-	if conn := s.ctx.Conn(); conn != nil {
-		_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	}
-	if failure := (*upstream.Error)(nil); err != nil && errors.As(err, &failure) {
-		s.x.g.metrics.upstreamError(failure.Reason)
-	}
-	return n, err
-}
-
-func (s *stream) Close() error {
-	err := s.body.Close()
-	if s.x.streaming { // else a fault ended the exchange before its stream began
-		s.x.finish()
-	}
-	return err
 }

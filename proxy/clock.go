@@ -18,6 +18,9 @@ func newClock() clock {
 // now is the process time in nanoseconds.
 func (c *clock) now() int64 { return c.base + int64(time.Since(c.start)) }
 
+// unixTime is the time that a process time stands for.
+func unixTime(now int64) time.Time { return time.Unix(0, now).UTC() }
+
 // fromWall turns a wall-clock time that somebody else wrote down into process
 // time, by the difference of the two clocks at this instant.
 func (c *clock) fromWall(t time.Time) int64 {

@@ -8,11 +8,18 @@ import (
 
 // Listen is the `listen:` block of the configuration: the public listener.
 type Listen struct {
-	Address           string        `yaml:"address"`
-	TrustedProxies    []string      `yaml:"trusted_proxies"` // networks whose forwarded headers are believed
-	MaxBodyBytes      unit.Bytes    `yaml:"max_body_bytes"`
-	MaxHeaderBytes    unit.Bytes    `yaml:"max_header_bytes"`
-	MaxConnections    int           `yaml:"max_connections"` // 0 means no limit of our own
+	Address        string     `yaml:"address"`
+	TrustedProxies []string   `yaml:"trusted_proxies"` // networks whose forwarded headers are believed
+	MaxBodyBytes   unit.Bytes `yaml:"max_body_bytes"`
+	MaxHeaderBytes unit.Bytes `yaml:"max_header_bytes"`
+	MaxConnections int        `yaml:"max_connections"` // 0 means no limit of our own
+	// MaxConnectionsPerIP bounds the connections of one IPv4 address or IPv6
+	// network (limits.per_ip.ipv6_prefix); 0 means no limit. Trusted proxies are
+	// not bound by it.
+	MaxConnectionsPerIP int `yaml:"max_connections_per_ip"`
+	// ProxyProtocol makes the connections of trusted proxies begin with the PROXY
+	// protocol, version 1 or 2.
+	ProxyProtocol     bool          `yaml:"proxy_protocol"`
 	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout"`
 	ReadTimeout       time.Duration `yaml:"read_timeout"` // header and body together
 	IdleTimeout       time.Duration `yaml:"idle_timeout"`

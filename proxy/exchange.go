@@ -4,10 +4,9 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/chatshipper/gateway/internal/apierror"
 	"github.com/chatshipper/gateway/internal/digest"
+	"github.com/chatshipper/gateway/internal/downstream"
 	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/limiter"
@@ -19,19 +18,27 @@ import (
 // that it borrowed from the request does.
 type exchange struct {
 	g     *Gateway
-	ctx   *fasthttp.RequestCtx
+	conn  *downstream.Conn
 	rules *rules // the configuration's snapshot that this request is judged by
 	now   int64  // process time at which the request was understood, ns
 
 	// understand
-	fields    fields
-	method    method
-	target    []byte // origin form, as the client wrote it
-	path      []byte // target without the query
-	routed    routed
-	peer      netip.Addr
-	fromProxy bool // the peer is a trusted proxy
-	id        []byte
+	understood bool
+	fields     fields
+	method     method
+	target     []byte // origin form, as the client wrote it
+	path       []byte // target without the query
+	routed     routed
+	peer       netip.Addr
+	fromProxy  bool // the peer is a trusted proxy
+	id         []byte
+	upgrade    bool // the client asks for a WebSocket
+
+	// what was read of the body; all of it, or its beginning
+	body     []byte
+	received bool // the body was asked for
+	whole    bool
+	bytesIn  int64
 
 	// identify
 	client    netip.Addr
@@ -58,9 +65,14 @@ type exchange struct {
 	status      int
 	bytesOut    int64
 	replacement []byte // error body in our shape
-	origin      origins
-	streaming   bool // the answer's body flows after the corridor ended
-	ownAnswer   bool // we answered with a success of our own
+
+	// normalise: the answer to the client
+	reply     reply
+	origin    origins
+	streaming bool // the answer's body flows after the corridor ended
+	fault     any  // what a panic in understand said
+	ownAnswer bool // we answered with a success of our own
+	replaced  bool // the upstream's body gives way to one in our shape
 
 	// a refusal or a failure: what we answer instead of the upstream
 	refused bool
@@ -83,11 +95,18 @@ const (
 	answered                // it answered; exchange.status says what
 )
 
-var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+// maxKept is the largest body buffer that stays with a pooled exchange, bytes.
+const maxKept = 256 << 10
 
-func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
+var exchanges = sync.Pool{New: func() any {
+	x := new(exchange)
+	x.reply.reset()
+	return x
+}}
+
+func (g *Gateway) begin(c *downstream.Conn) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.g, x.ctx, x.rules, x.now = g, ctx, g.rules.Load(), g.clock.now()
+	x.g, x.conn, x.rules, x.now = g, c, g.rules.Load(), g.clock.now()
 	g.metrics.inFlight.Inc()
 	return x
 }
@@ -95,16 +114,20 @@ func (g *Gateway) begin(ctx *fasthttp.RequestCtx) *exchange {
 // release returns the exchange to the pool, without anything it borrowed.
 func (x *exchange) release() {
 	x.answer.Reset()
-	x.answer.Body = nil // it is fasthttp's
+	if cap(x.answer.Body) > maxKept {
+		x.answer.Body = nil
+	}
 	x.batch.Shrink()
 	x.fields.reset()
-	x.g, x.ctx, x.rules = nil, nil, nil
+	x.reply.reset()
+	x.g, x.conn, x.rules = nil, nil, nil
+	x.understood, x.upgrade, x.body, x.received, x.whole, x.bytesIn = false, false, nil, false, false, 0
 	x.method, x.target, x.path, x.routed, x.id = 0, nil, nil, routed{}, nil
 	x.peer, x.client, x.fromProxy, x.who = netip.Addr{}, netip.Addr{}, false, identity.Who{}
 	x.rejection, x.limited, x.decision = identity.None, false, limiter.Decision{}
 	x.read, x.judged, x.held, x.verdict = false, false, false, loopguard.Decision{}
 	x.call, x.outcome, x.upstreamed, x.status, x.bytesOut = upstream.Request{}, notSent, 0, 0, 0
-	x.origin.upstream, x.origin.authority, x.streaming, x.ownAnswer = nil, nil, false, false
+	x.origin.upstream, x.origin.authority, x.streaming, x.ownAnswer, x.replaced = nil, nil, false, false, false
 	x.refused, x.refusal, x.hangUp = false, apierror.Error{}, false
 	exchanges.Put(x)
 }

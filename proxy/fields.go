@@ -2,8 +2,7 @@ package proxy
 
 import "bytes"
 
-// maxFields is how many header lines a request may have. fasthttp bounds only
-// their bytes.
+// maxFields is how many header lines a request may have, whatever their size.
 const maxFields = 100
 
 // fieldKind classifies the header fields that the gateway itself acts on.
@@ -19,6 +18,7 @@ const (
 	fieldTransferEncoding           // framing: dropped, bodies go upstream with a length
 	fieldConnection                 // hop-by-hop: names further fields to drop
 	fieldHopByHop                   // dropped
+	fieldUpgrade                    // dropped, but for a WebSocket
 	fieldExpect                     // answered by us
 	fieldForwardedFor               // believed from trusted proxies, written anew
 	fieldForwarded                  // believed from trusted proxies, then dropped
@@ -57,6 +57,16 @@ func (f *fields) reset() {
 func (f *fields) get(kind fieldKind) []byte {
 	if i := f.first[kind]; i > 0 {
 		return f.list[i-1].value
+	}
+	return nil
+}
+
+// named returns the value of the first field of a name that has no kind.
+func (f *fields) named(name string) []byte {
+	for i := range f.n {
+		if x := &f.list[i]; len(x.name) == len(name) && hasPrefixFold(x.name, name) {
+			return x.value
+		}
 	}
 	return nil
 }
@@ -152,6 +162,33 @@ func (f *fields) check() problem {
 	return ""
 }
 
+// isWebSocket reports whether the request asks for a WebSocket, and for nothing
+// else: other upgrades (h2c) would lead past the rules.
+func (f *fields) isWebSocket() bool {
+	found := false
+	for i := range f.n {
+		if x := &f.list[i]; x.kind == fieldUpgrade {
+			if found || !equalFold(x.value, []byte("websocket")) {
+				return false
+			}
+			found = true
+		}
+	}
+	return found && f.count[fieldTransferEncoding] == 0 && f.count[fieldContentLength] == 0
+}
+
+// hasWord reports whether a comma-separated list holds a word.
+func hasWord(list []byte, word string) bool {
+	for len(list) > 0 {
+		var w []byte
+		w, list, _ = bytes.Cut(list, []byte{','})
+		if w = trimOWS(w); len(w) == len(word) && hasPrefixFold(w, word) {
+			return true
+		}
+	}
+	return false
+}
+
 // dropNominated marks the fields that a Connection field names, except those
 // that a client must not be able to remove: what the rules and the upstream
 // rely on.
@@ -198,7 +235,7 @@ var knownFields = func() (byLength [32][]struct {
 		"Content-Length": fieldContentLength, "Transfer-Encoding": fieldTransferEncoding,
 		"Connection": fieldConnection, "Keep-Alive": fieldHopByHop, "Proxy-Connection": fieldHopByHop,
 		"Proxy-Authorization": fieldHopByHop, "Proxy-Authenticate": fieldHopByHop, "TE": fieldHopByHop,
-		"Trailer": fieldHopByHop, "Upgrade": fieldHopByHop, "HTTP2-Settings": fieldHopByHop,
+		"Trailer": fieldHopByHop, "Upgrade": fieldUpgrade, "HTTP2-Settings": fieldHopByHop,
 		"Expect": fieldExpect, "X-Forwarded-For": fieldForwardedFor, "Forwarded": fieldForwarded,
 		"X-Forwarded-Host": fieldForwardedHost, "X-Forwarded-Proto": fieldForwardedProto,
 		"X-Forwarded-Port": fieldForwardedOther, "X-Forwarded-Server": fieldForwardedOther,

@@ -11,21 +11,29 @@ import (
 // forward sends the request upstream, as it was judged, and waits for the
 // answer.
 func (x *exchange) forward() {
-	body := x.ctx.Request.Body()
-	x.head = x.appendHead(x.head[:0], len(body))
+	if !x.receive(x.rules.streamAbove) {
+		return
+	}
 	x.call = upstream.Request{
-		Head: x.head, Body: body,
+		Body:       x.body,
 		HeadMethod: x.method == methodHead,
 		Idempotent: x.method.idempotent(),
+		Upgrade:    x.upgrade,
 	}
+	length := int64(len(x.body))
+	if !x.whole {
+		x.call.Source = upload{x}
+		length = parseLength(x.fields.get(fieldContentLength))
+		x.call.Chunked = length < 0
+	}
+	x.head = x.appendHead(x.head[:0], length)
+	x.call.Head = x.head
 	x.answer.Reset()
-	x.answer.Body = x.ctx.Response.SwapBody(nil)[:0] // fasthttp's own buffer: no copy of the answer
 	started := x.g.clock.now()
 	err := x.g.upstream.Do(&x.call, &x.answer)
 	x.upstreamed = x.g.clock.now() - started
 	x.g.metrics.observeUpstream(&x.answer, err, x.upstreamed)
 	if err != nil {
-		x.ctx.Response.SwapBody(x.answer.Body[:0])
 		x.fail(err)
 		return
 	}
@@ -43,6 +51,10 @@ func (x *exchange) fail(err error) {
 	}
 	if failure.Sent {
 		x.outcome = unknown
+	}
+	if failure.Reason == upstream.ReasonSource {
+		x.incomplete(err)
+		return
 	}
 	e := apierror.Error{Code: failureCode(failure.Reason)}
 	switch e.Code {
@@ -72,8 +84,10 @@ func failureCode(reason upstream.Reason) apierror.Code {
 // appendHead writes the head of the request to the upstream: the client's
 // target and fields byte for byte, less what belongs to one connection only and
 // what strangers may not claim, plus our own.
-func (x *exchange) appendHead(dst []byte, body int) []byte {
-	dst = append(dst, x.ctx.Request.Header.Method()...)
+//
+// length is how long the body is; negative: in chunks.
+func (x *exchange) appendHead(dst []byte, length int64) []byte {
+	dst = append(dst, x.conn.Method...)
 	dst = append(dst, ' ')
 	dst = append(dst, x.target...)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
@@ -90,9 +104,14 @@ func (x *exchange) appendHead(dst []byte, body int) []byte {
 	}
 	dst = x.appendForwarded(dst)
 	dst = append(append(dst, "X-Request-ID: "...), x.id...)
-	if body > 0 || x.method.takesBody() || x.fields.count[fieldContentLength] > 0 {
+	switch {
+	case x.upgrade:
+		dst = append(dst, "\r\nConnection: Upgrade\r\nUpgrade: websocket"...)
+	case length < 0:
+		dst = append(dst, "\r\nTransfer-Encoding: chunked"...)
+	case length > 0 || x.method.takesBody() || x.fields.count[fieldContentLength] > 0:
 		dst = append(dst, "\r\nContent-Length: "...)
-		dst = strconv.AppendInt(dst, int64(body), 10)
+		dst = strconv.AppendInt(dst, length, 10)
 	}
 	return append(dst, "\r\n\r\n"...)
 }
@@ -144,7 +163,7 @@ func (x *exchange) clientScheme() string {
 	switch {
 	case x.fromProxy && equalFold(proto, []byte("https")):
 		return "https"
-	case x.fromProxy && equalFold(proto, []byte("http")), !x.ctx.IsTLS():
+	case x.fromProxy && equalFold(proto, []byte("http")), !x.conn.Secure:
 		return "http"
 	}
 	return "https"

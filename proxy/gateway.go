@@ -1,22 +1,21 @@
 // Package proxy is the corridor that every request walks down: understand,
 // identify, limit, permit, authenticate, guard, forward, normalise, settle,
-// observe. It is the only room that speaks fasthttp to clients; the rules live
-// in limiter and loopguard, which know nothing of HTTP.
+// observe. Bytes come and go by its two halves, internal/downstream and
+// internal/upstream; the rules live in limiter and loopguard, which know nothing
+// of HTTP.
 package proxy
 
 import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net"
-	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/valyala/fasthttp"
 
 	"github.com/chatshipper/gateway/internal/accesslog"
 	"github.com/chatshipper/gateway/internal/digest"
+	"github.com/chatshipper/gateway/internal/downstream"
 	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/limiter"
@@ -61,12 +60,10 @@ type Gateway struct {
 	metrics        *metrics
 	access         *accesslog.Log
 	logger         *slog.Logger
-	server         *fasthttp.Server
+	date           date
+	server         *downstream.Server
 	secure         *tls.Config // nil: the listener speaks plain text
 	health         health
-	listening      sync.Mutex
-	listeners      []net.Listener
-	shut           bool
 	withdrawn      atomic.Bool // not ready, but serving
 	draining       atomic.Bool // every answer closes its connection
 }
@@ -97,13 +94,27 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 	return g, nil
 }
 
-// Handle is a request's whole life: what comes before the upstream may refuse
-// it, what comes after always happens.
-func (g *Gateway) Handle(ctx *fasthttp.RequestCtx) {
-	x := g.begin(ctx)
-	defer g.observe(x)
+// Understand begins a request's life with the strict reading of its head. Its
+// body may still be on the way.
+func (g *Gateway) Understand(c *downstream.Conn) downstream.Exchange {
+	x := g.begin(c)
+	defer x.caught()
+	x.understood = x.understand()
+	return x
+}
 
-	if x.understand() && !x.webhook() &&
+// Handle is the rest of a request's life: what comes before the upstream may
+// refuse it, what comes after always happens.
+func (x *exchange) Handle() {
+	x.walk()
+	x.send()
+	x.release()
+}
+
+func (x *exchange) walk() {
+	defer x.observe()
+
+	if x.understood && !x.webhook() &&
 		x.identify() && x.limit() && x.permit() && x.authenticate() && x.guard() {
 		x.forward()
 	}

@@ -39,8 +39,11 @@ func (x *exchange) guard() bool {
 
 // readMessages fills the batch from the request's body, or refuses the request.
 func (x *exchange) readMessages() bool {
-	body := x.ctx.Request.Body()
-	if len(body) > x.rules.maxGuardedBody {
+	if !x.receive(int64(x.rules.maxGuardedBody)) {
+		return false
+	}
+	body := x.body
+	if !x.whole {
 		return x.uninspected(uninspectedTooLarge, apierror.Error{Code: apierror.PayloadTooLarge})
 	}
 	if encoding := x.fields.get(fieldContentEncoding); len(encoding) > 0 && !equalFold(encoding, []byte("identity")) {

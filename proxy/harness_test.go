@@ -202,6 +202,43 @@ func (g *running) raw(t *testing.T, request string) string {
 	}
 }
 
+// caller is one connection of a client who speaks byte by byte.
+type caller struct {
+	t    *testing.T
+	conn net.Conn
+}
+
+func (g *running) dial(t *testing.T) *caller {
+	t.Helper()
+	conn, err := net.Dial("tcp", g.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return &caller{t, conn}
+}
+
+func (w *caller) say(text string) {
+	w.t.Helper()
+	if _, err := io.WriteString(w.conn, text); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// until reads up to the first occurrence of end.
+func (w *caller) until(end string) string {
+	w.t.Helper()
+	_ = w.conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	var got []byte
+	for one := make([]byte, 1); !bytes.HasSuffix(got, []byte(end)); {
+		if _, err := w.conn.Read(one); err != nil {
+			w.t.Fatalf("got %q and then %v, want more up to %q", got, err, end)
+		}
+		got = append(got, one[0])
+	}
+	return string(got)
+}
+
 var volatile = regexp.MustCompile(`(?m)^(Date|X-Request-ID|X-Forwarded-Host|Host): .*\r$`)
 
 // stable replaces what differs from run to run.

@@ -32,7 +32,7 @@ func (x *exchange) limit() bool {
 
 // permit answers 405 for a method that the path does not take.
 func (x *exchange) permit() bool {
-	if x.rules.methods.allowed(x.method, x.ctx.Request.Header.Method(), x.path) {
+	if x.rules.methods.allowed(x.method, x.conn.Method, x.path) {
 		return true
 	}
 	e := apierror.Error{Code: apierror.MethodNotAllowed}

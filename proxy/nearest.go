@@ -75,21 +75,21 @@ func (x *exchange) signLimit() {
 	if !ok {
 		return
 	}
-	h := &x.ctx.Response.Header
+	r := &x.reply
 	v := append(append(append(x.value[:0], '"'), s.rule...), `";q=`...)
 	v = strconv.AppendInt(v, int64(s.limit), 10)
 	v = strconv.AppendInt(append(v, ";w="...), seconds(s.window), 10)
-	h.SetBytesKV(headerPolicy, v)
+	r.add(headerPolicy, v)
 	v = append(append(append(v[:0], '"'), s.rule...), `";r=`...)
 	v = strconv.AppendInt(v, int64(s.remaining), 10)
 	v = strconv.AppendInt(append(v, ";t="...), seconds(s.reset), 10)
-	h.SetBytesKV(headerRateLimit, v)
+	r.add(headerRateLimit, v)
 	v = strconv.AppendInt(v[:0], int64(s.limit), 10)
-	h.SetBytesKV(headerLimit, v)
+	r.add(headerLimit, v)
 	v = strconv.AppendInt(v[:0], int64(s.remaining), 10)
-	h.SetBytesKV(headerRemaining, v)
+	r.add(headerRemaining, v)
 	v = strconv.AppendInt(v[:0], seconds(s.reset), 10)
-	h.SetBytesKV(headerReset, v)
+	r.add(headerReset, v)
 	x.value = v
 }
 

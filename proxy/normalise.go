@@ -28,24 +28,20 @@ func (x *exchange) normalise() {
 // answerOurs writes the refusal or failure as JSON, or as problem+json for a
 // client that asks for it.
 func (x *exchange) answerOurs() {
-	resp := &x.ctx.Response
 	x.status = x.refusal.HTTPStatus()
-	resp.SetStatusCode(x.status)
-	body := resp.SwapBody(nil)[:0]
 	if apierror.WantsProblem(x.fields.get(fieldAccept)) {
-		resp.Header.SetContentType(apierror.ContentTypeProblem)
-		body = x.refusal.AppendProblem(body)
+		x.reply.add(headerContentType, problemType)
+		x.replacement = x.refusal.AppendProblem(x.replacement[:0])
 	} else {
-		resp.Header.SetContentType(apierror.ContentType)
-		body = x.refusal.AppendJSON(body)
+		x.reply.add(headerContentType, jsonType)
+		x.replacement = x.refusal.AppendJSON(x.replacement[:0])
 	}
-	x.bytesOut = int64(len(body))
-	resp.SwapBody(body)
+	x.reply.body, x.bytesOut = x.replacement, int64(len(x.replacement))
 	switch x.refusal.Code {
 	case apierror.MethodNotAllowed:
-		resp.Header.Set(fasthttp.HeaderAllow, x.rules.methods.allowHeader(x.path))
+		x.reply.add([]byte(fasthttp.HeaderAllow), []byte(x.rules.methods.allowHeader(x.path)))
 	case apierror.Unauthenticated:
-		resp.Header.Set(fasthttp.HeaderWWWAuthenticate, x.challenge())
+		x.reply.add([]byte(fasthttp.HeaderWWWAuthenticate), []byte(x.challenge()))
 	}
 }
 
@@ -64,24 +60,36 @@ func (x *exchange) answerTheirs() {
 	if changed && x.routed.route == routeAuthToken && refreshes(replacement) {
 		replacement, _ = apierror.Normalise(replacement[:0], x.answer.Status, nil, x.rules.maxErrorBody)
 	}
-	x.replacement = replacement
+	if changed { // else it is the upstream's body itself
+		x.replacement = replacement
+	}
 	if x.answer.Stream != nil {
 		_ = x.answer.Stream.Close()
 		x.answer.Stream = nil
 	}
 	if (readable && !changed) || x.method == methodHead {
-		x.pass()
-		if !apierror.IsJSON(x.ctx.Response.Header.ContentType()) {
-			x.ctx.Response.Header.SetContentType(apierror.ContentType)
+		if !apierror.IsJSON(x.answerField("Content-Type")) {
+			x.setContentType()
 		}
+		x.pass()
 		return
 	}
+	x.replaced = true
 	x.answer.Body = append(x.answer.Body[:0], replacement...)
+	x.answer.ContentLength = int64(len(replacement))
 	x.pass()
-	for _, name := range describesBody {
-		x.ctx.Response.Header.Del(name)
+	x.reply.add(headerContentType, jsonType)
+}
+
+// setContentType calls an error in our shape what it is.
+func (x *exchange) setContentType() {
+	for i := range x.answer.Fields {
+		if f := &x.answer.Fields[i]; equalFold(f.Name, headerContentType) {
+			f.Value = jsonType
+			return
+		}
 	}
-	x.ctx.Response.Header.SetContentType(apierror.ContentType)
+	x.reply.add(headerContentType, jsonType)
 }
 
 // refreshes reports whether an error of our making would send ChatShipper's SDK
@@ -94,12 +102,6 @@ func refreshes(body []byte) bool {
 		}
 	}
 	return false
-}
-
-// describesBody lists the fields that speak of a body that was replaced.
-var describesBody = []string{
-	"Content-Encoding", "Content-Language", "Content-Disposition", "Content-Range", "Content-MD5",
-	"Content-Digest", "Digest", "Repr-Digest", "Accept-Ranges", "ETag", "Last-Modified",
 }
 
 // errorBody returns the upstream's error body, decompressed when it must be. A
@@ -131,26 +133,25 @@ func (x *exchange) answerField(name string) []byte {
 // sign adds what every answer carries, whoever gave it: its id, the state of
 // the limit it came nearest to, and when to try again.
 func (x *exchange) sign() {
-	h := &x.ctx.Response.Header
-	h.AddBytesKV(headerRequestID, x.id)
+	x.reply.add(headerRequestID, x.id)
 	x.signLimit()
 	if x.status == fasthttp.StatusTooManyRequests || x.status == fasthttp.StatusServiceUnavailable {
-		if x.refused || len(h.Peek(fasthttp.HeaderRetryAfter)) == 0 {
+		if x.refused || !x.reply.retries {
 			x.value = strconv.AppendInt(x.value[:0], int64(max(1, x.refusal.RetryAfter)), 10)
-			h.SetBytesKV(headerRetryAfter, x.value)
+			x.reply.add(headerRetryAfter, x.value)
 		}
-	}
-	if x.hangUp || x.g.draining.Load() {
-		x.ctx.SetConnectionClose()
 	}
 }
 
 var (
-	headerRequestID  = []byte("X-Request-ID")
-	headerRetryAfter = []byte("Retry-After")
-	headerPolicy     = []byte("RateLimit-Policy")
-	headerRateLimit  = []byte("RateLimit")
-	headerLimit      = []byte("X-RateLimit-Limit")
-	headerRemaining  = []byte("X-RateLimit-Remaining")
-	headerReset      = []byte("X-RateLimit-Reset")
+	headerContentType = []byte("Content-Type")
+	jsonType          = []byte(apierror.ContentType)
+	problemType       = []byte(apierror.ContentTypeProblem)
+	headerRequestID   = []byte("X-Request-ID")
+	headerRetryAfter  = []byte("Retry-After")
+	headerPolicy      = []byte("RateLimit-Policy")
+	headerRateLimit   = []byte("RateLimit")
+	headerLimit       = []byte("X-RateLimit-Limit")
+	headerRemaining   = []byte("X-RateLimit-Remaining")
+	headerReset       = []byte("X-RateLimit-Reset")
 )

@@ -12,24 +12,48 @@ import (
 // observe ends every request, whatever happened to it: it turns a panic into a
 // 500, and counts and logs what became of the request. A streamed answer is
 // observed when its stream ends.
-func (g *Gateway) observe(x *exchange) {
-	if fault := recover(); fault != nil {
-		g.recovered(x, fault)
+func (x *exchange) observe() {
+	fault := recover()
+	if fault == nil {
+		fault = x.fault
+	}
+	if fault != nil {
+		x.recovered(fault)
 	}
 	if !x.streaming {
 		x.finish()
 	}
 }
 
+// caught keeps a fault in the reading of the head for observe.
+func (x *exchange) caught() {
+	if fault := recover(); fault != nil {
+		x.fault = faultIn{fault, debug.Stack()}
+	}
+}
+
+// faultIn is a fault with the place where it happened.
+type faultIn struct {
+	said  any
+	stack []byte
+}
+
 // recovered answers a fault of the gateway itself. What the fault says stays in
 // our log.
-func (g *Gateway) recovered(x *exchange, fault any) {
-	g.metrics.panics.Inc()
-	g.logger.Error("panic while handling a request", "request_id", string(x.id), "panic", fault, "stack", string(debug.Stack()))
-	x.hangUp, x.streaming = true, false
+func (x *exchange) recovered(fault any) {
+	at, ok := fault.(faultIn)
+	if !ok {
+		at = faultIn{fault, debug.Stack()}
+	}
+	x.g.metrics.panics.Inc()
+	x.g.logger.Error("panic while handling a request", "request_id", string(x.id), "panic", at.said, "stack", string(at.stack))
+	if x.answer.Stream != nil {
+		_ = x.answer.Stream.Close()
+	}
+	x.closeTunnel()
+	x.hangUp, x.streaming, x.fault = true, false, nil
 	x.refuse(apierror.Internal)
-	x.ctx.Response.Reset()
-	x.ctx.Response.Header.DisableNormalizing()
+	x.reply.clear()
 	x.answerOurs()
 	x.sign()
 	if x.held && x.outcome == answered && !x.confirmed() {
@@ -38,7 +62,7 @@ func (g *Gateway) recovered(x *exchange, fault any) {
 	x.settle()
 }
 
-// finish counts and logs the exchange, and gives it back.
+// finish counts and logs the exchange.
 func (x *exchange) finish() {
 	took := x.g.clock.now() - x.now
 	m := x.g.metrics
@@ -53,9 +77,6 @@ func (x *exchange) finish() {
 	if x.g.access != nil {
 		x.log(took, source)
 	}
-	if !x.streaming { // a stream still reads from the exchange's buffers
-		x.release()
-	}
 }
 
 func (x *exchange) log(took int64, source int) {
@@ -63,7 +84,7 @@ func (x *exchange) log(took int64, source int) {
 		Time: x.now, Duration: took, Upstream: x.upstreamed,
 		RequestID: x.id, Method: x.method.String(), Route: x.routed.route.String(),
 		Status: x.status, Source: sources[source],
-		BytesIn: int64(len(x.ctx.Request.Body())), BytesOut: x.bytesOut,
+		BytesIn: x.bytesIn, BytesOut: x.bytesOut,
 		Key: x.who.Key, IP: x.g.hasher.Sum(x.client.AsSlice()),
 		Decision: decisions[admitted],
 	}

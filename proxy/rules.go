@@ -27,6 +27,7 @@ type rules struct {
 	upstreamHost   []byte
 	preserveHost   bool
 	maxGuardedBody int
+	streamAbove    int64 // a larger body passes without being held in memory
 	maxErrorBody   int
 	timeoutStatus  int
 }
@@ -54,7 +55,7 @@ func compile(cfg Config, h *digest.Hasher, client *upstream.Client, before *rule
 		credential:  []byte(cfg.Identity.Header),
 		webhookPath: cfg.Webhook.Path, webhookSecret: []byte(cfg.Webhook.Secret.Reveal()),
 		upstreamHost: []byte(client.Host()), preserveHost: cfg.Upstream.PreserveHost,
-		maxGuardedBody: int(cfg.LoopGuard.MaxBodyBytes), maxErrorBody: int(cfg.Errors.MaxBodyBytes),
+		maxGuardedBody: int(cfg.LoopGuard.MaxBodyBytes), streamAbove: int64(cfg.Upstream.StreamAbove), maxErrorBody: int(cfg.Errors.MaxBodyBytes),
 		timeoutStatus: cfg.Errors.TimeoutStatus,
 	}, nil
 }

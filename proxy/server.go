@@ -3,59 +3,41 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
-	"strings"
+	"net/netip"
+	"runtime/debug"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/chatshipper/gateway/internal/apierror"
+	"github.com/chatshipper/gateway/internal/downstream"
 )
 
 const (
 	// writeTimeout bounds how long a client may take to read an answer, or the
 	// next piece of a streamed one.
 	writeTimeout = 60 * time.Second
-	// keptBuffer is the largest body buffer that goes back to fasthttp's pools:
-	// larger ones would stay with idle connections.
-	keptBuffer = 64 << 10
 	// lingering is how long a drain waits for clients to see Connection: close
 	// before it stops to accept and closes idle connections: a client may be
 	// about to write on one.
 	lingering = 500 * time.Millisecond
 )
 
-func (g *Gateway) newServer() *fasthttp.Server {
-	fasthttp.SetBodySizePoolLimit(keptBuffer, keptBuffer)
-	return &fasthttp.Server{
-		Handler:      g.Handle,
-		ErrorHandler: g.handleUnread,
-		HeaderReceived: func(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
-			if h.ContentLength() != 0 && h.ContentLength() != -2 {
-				c.ReadTimeout = g.listen.ReadTimeout
-			}
-			return c
-		},
-		ReadBufferSize:                int(g.listen.MaxHeaderBytes),
-		WriteBufferSize:               8 << 10,
-		MaxRequestBodySize:            int(g.listen.MaxBodyBytes),
-		ReadTimeout:                   g.listen.ReadHeaderTimeout,
-		WriteTimeout:                  writeTimeout,
-		IdleTimeout:                   g.listen.IdleTimeout,
-		Concurrency:                   1 << 30, // accepting is limited by our own listener, whose refusal is JSON
-		TCPKeepalive:                  true,
-		CloseOnShutdown:               true,
-		DisableHeaderNamesNormalizing: true,
-		DisablePreParseMultipartForm:  true,
-		NoDefaultServerHeader:         true,
-		NoDefaultContentType:          true,
-		SecureErrorLogMessage:         true,
-		Logger:                        log.New(io.Discard, "", 0), // parse errors are counted and answered in handleUnread
-	}
+func (g *Gateway) newServer() *downstream.Server {
+	l := &g.listen
+	return downstream.New(downstream.Config{
+		MaxHead:        int(l.MaxHeaderBytes),
+		HeaderTimeout:  l.ReadHeaderTimeout,
+		ReadTimeout:    l.ReadTimeout,
+		IdleTimeout:    l.IdleTimeout,
+		WriteTimeout:   writeTimeout,
+		MaxConnections: l.MaxConnections,
+		MaxPerAddress:  l.MaxConnectionsPerIP,
+		IPv6Prefix:     g.cfg.Limits.PerIP.IPv6Prefix,
+		Proxy:          func(a netip.Addr) bool { return g.rules.Load().trusted.contains(a) },
+		ProxyProtocol:  l.ProxyProtocol,
+		TLS:            g.secure,
+	}, g)
 }
 
 // listenerTLS loads the listener's certificate, when it has one.
@@ -73,44 +55,7 @@ func listenerTLS(files ListenTLS) (*tls.Config, error) {
 }
 
 // Serve answers requests on ln until Shutdown. A certificate makes it speak TLS.
-func (g *Gateway) Serve(ln net.Listener) error {
-	if g.listen.MaxConnections > 0 {
-		ln = newBounded(ln, g.listen.MaxConnections, g.refuseConnection)
-	}
-	if g.secure != nil {
-		ln = tls.NewListener(ln, g.secure)
-	}
-	if !g.open(ln) {
-		return nil
-	}
-	if err := g.server.Serve(ln); err != nil {
-		return fmt.Errorf("cannot serve: %w", err)
-	}
-	return nil
-}
-
-// open takes a listener into care, unless the gateway was shut down already: then
-// the listener is closed.
-func (g *Gateway) open(ln net.Listener) bool {
-	g.listening.Lock()
-	defer g.listening.Unlock()
-	if g.shut {
-		_ = ln.Close()
-		return false
-	}
-	g.listeners = append(g.listeners, ln)
-	return true
-}
-
-// closeListeners closes those that fasthttp had not yet begun to serve, too.
-func (g *Gateway) closeListeners() {
-	g.listening.Lock()
-	defer g.listening.Unlock()
-	g.shut = true
-	for _, ln := range g.listeners {
-		_ = ln.Close() // most are closed already
-	}
-}
+func (g *Gateway) Serve(ln net.Listener) error { return g.server.Serve(ln) }
 
 // Withdraw makes the gateway say that it is not ready, while it serves on: the
 // first step of a drain, so that load balancers look elsewhere.
@@ -126,7 +71,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	defer until.Stop()
 	tick := time.NewTicker(lingering / 25)
 	defer tick.Stop()
-	for waiting := true; waiting && g.server.GetOpenConnectionsCount() > 0; {
+	for waiting := true; waiting && g.server.Open() > 0; {
 		select {
 		case <-tick.C:
 		case <-until.C:
@@ -135,8 +80,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 			waiting = false
 		}
 	}
-	err := g.server.ShutdownWithContext(ctx)
-	g.closeListeners()
+	err := g.server.Shutdown(ctx)
 	g.health.stop()
 	g.upstream.Close()
 	g.rules.Load().directory.Close()
@@ -146,35 +90,49 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// handleUnread answers what fasthttp could not read as a request, in the same
-// shape and through the same door as every other error.
-func (g *Gateway) handleUnread(ctx *fasthttp.RequestCtx, err error) {
-	x := g.begin(ctx)
-	defer g.observe(x)
-	ctx.Response.Reset()
-	ctx.Response.Header.DisableNormalizing()
+// Unread answers what is no request, in the same shape and through the same door
+// as every other error.
+func (g *Gateway) Unread(c *downstream.Conn, why downstream.Fault) downstream.Exchange {
+	x := g.begin(c)
 	x.hangUp = true
 	x.id = g.ids.append(x.ids[:0])
 	x.routed = routed{route: routeUnread}
-	x.method = methodOf(ctx.Request.Header.Method())
+	x.method = methodOf(c.Method)
 	x.meetPeer()
-	x.refuseWith(apierror.Error{Code: unreadCode(err)})
-	x.normalise()
+	x.refuseWith(unread(why))
+	return x
 }
 
-func unreadCode(err error) apierror.Code {
-	var small *fasthttp.ErrSmallBuffer
-	var timeout net.Error
-	switch {
-	case errors.As(err, &small):
-		return apierror.HeadersTooLarge
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		return apierror.PayloadTooLarge
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return apierror.RequestTimeout
-	case strings.Contains(err.Error(), "unsupported http version"):
-		return apierror.HTTPVersionNotSupported
-	default:
-		return apierror.InvalidRequest
+func unread(why downstream.Fault) apierror.Error {
+	switch why {
+	case downstream.HeadTooLarge:
+		return apierror.Error{Code: apierror.HeadersTooLarge}
+	case downstream.HeadTimedOut:
+		return apierror.Error{Code: apierror.RequestTimeout}
+	case downstream.TooManyConnections:
+		return apierror.Error{Code: apierror.Overloaded, RetryAfter: 1}
+	case downstream.TooManyOfAddress:
+		return apierror.Error{Code: apierror.Overloaded, RetryAfter: 1, Message: tooManyOfAddress}
 	}
+	return apierror.Error{Code: apierror.InvalidRequest, Message: string(badRequestLine)}
+}
+
+const (
+	badRequestLine   problem = "The request line is malformed: it must be a method, a path and HTTP/1.1 with one space between them, and end in CRLF like every header line."
+	tooManyOfAddress         = "Your address has too many connections open. Close some, or use the open ones again."
+)
+
+// Refusal is a whole answer in the shape of every other error.
+func (g *Gateway) Refusal(why downstream.Fault) []byte {
+	e := unread(why)
+	r := reply{close: true, length: ofBody, body: e.AppendJSON(nil)}
+	r.add(headerContentType, jsonType)
+	r.add(headerRetryAfter, []byte("1"))
+	return append(r.appendHead(nil, e.HTTPStatus(), g.date.at(g.clock.now()), false), r.body...)
+}
+
+// Panicked reports a fault outside of any request.
+func (g *Gateway) Panicked(fault any) {
+	g.metrics.panics.Inc()
+	g.logger.Error("panic on a connection", "panic", fault, "stack", string(debug.Stack()))
 }

@@ -42,7 +42,7 @@ func (x *exchange) settleEmbedded() bool {
 	if x.answer.Status != 200 || len(x.batch.Messages) == 0 {
 		return false
 	}
-	id, ok := x.rules.reader.ConversationOf(x.ctx.Response.Body())
+	id, ok := x.rules.reader.ConversationOf(x.reply.body)
 	if x.streaming || !ok {
 		x.g.metrics.uninspected[uninspectedAnswer].Inc()
 		return false
@@ -66,11 +66,11 @@ func (x *exchange) settleReplies() {
 			continue
 		}
 		last = m.Conversation
-		x.reply(m)
+		x.resetStreak(m)
 	}
 }
 
-func (x *exchange) reply(m *loopguard.Message) {
+func (x *exchange) resetStreak(m *loopguard.Message) {
 	if !x.g.guard.Reply(m.Conversation, x.author(), x.now, x.now) {
 		return
 	}

@@ -37,6 +37,12 @@ func (l *Listen) Validate(report func(path, problem string)) {
 	if l.MaxConnections < 0 {
 		report("max_connections", fmt.Sprintf("must be at least 0 (0 means no limit), got %d", l.MaxConnections))
 	}
+	if l.MaxConnectionsPerIP < 0 {
+		report("max_connections_per_ip", fmt.Sprintf("must be at least 0 (0 means no limit), got %d", l.MaxConnectionsPerIP))
+	}
+	if l.ProxyProtocol && len(l.TrustedProxies) == 0 {
+		report("proxy_protocol", "needs listen.trusted_proxies: only their connections begin with it")
+	}
 	l.validateTimes(report)
 	l.TLS.validate(report)
 }

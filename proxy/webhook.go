@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the algorithm that ChatShipper signs with
 	"encoding/hex"
@@ -29,7 +30,9 @@ func (x *exchange) answerWebhook() {
 	events := x.g.metrics.events
 	switch x.method {
 	case methodGet:
-		args := x.ctx.QueryArgs()
+		var args fasthttp.Args
+		_, query, _ := bytes.Cut(x.target, []byte{'?'})
+		args.ParseBytes(query)
 		if string(args.Peek("type")) != "subscribe" || len(args.Peek("challenge")) == 0 {
 			x.refuseWith(apierror.Error{Code: apierror.InvalidRequest, Message: "Expected ?type=subscribe&challenge=…, ChatShipper's handshake."})
 			return
@@ -37,12 +40,19 @@ func (x *exchange) answerWebhook() {
 		events[eventHandshake].Inc()
 		x.answerPlain(args.Peek("challenge"))
 	case methodPost:
+		if !x.receive(int64(x.rules.maxGuardedBody)) {
+			return
+		}
+		if !x.whole {
+			x.refuse(apierror.PayloadTooLarge)
+			return
+		}
 		if !x.signedByChatShipper() {
 			events[eventBadSignature].Inc()
 			x.refuseWith(apierror.Error{Code: apierror.Unauthenticated, Message: "The X-Hub-Signature header is missing or does not fit webhook.secret."})
 			return
 		}
-		x.receive(x.ctx.Request.Body())
+		x.take(x.body)
 	default:
 		x.refuseWith(apierror.Error{Code: apierror.MethodNotAllowed, Message: "The webhook takes GET for the handshake and POST for events."})
 	}
@@ -51,18 +61,16 @@ func (x *exchange) answerWebhook() {
 func (x *exchange) answerPlain(body []byte) {
 	x.status = fasthttp.StatusOK
 	x.ownAnswer = true
-	x.ctx.Response.SetStatusCode(fasthttp.StatusOK)
-	x.ctx.Response.Header.SetContentType("text/plain; charset=utf-8")
-	x.ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
-	x.ctx.Response.SetBody(body)
-	x.bytesOut = int64(len(body))
+	x.reply.add([]byte("Content-Type"), []byte("text/plain; charset=utf-8"))
+	x.reply.add([]byte("X-Content-Type-Options"), []byte("nosniff"))
+	x.reply.body = bytes.Clone(body)
 }
 
 // signedByChatShipper checks the HMAC of the raw body in constant time. Without
 // a secret nothing can be checked, so nothing is believed.
 func (x *exchange) signedByChatShipper() bool {
 	secret := x.rules.webhookSecret
-	given, ok := strings.CutPrefix(string(x.ctx.Request.Header.Peek("X-Hub-Signature")), "sha1=")
+	given, ok := strings.CutPrefix(string(x.fields.named("X-Hub-Signature")), "sha1=")
 	if len(secret) == 0 || !ok {
 		return false
 	}
@@ -71,7 +79,7 @@ func (x *exchange) signedByChatShipper() bool {
 		return false
 	}
 	mac := hmac.New(sha1.New, secret)
-	_, _ = mac.Write(x.ctx.Request.Body()) // a hash never fails to be written to
+	_, _ = mac.Write(x.body) // a hash never fails to be written to
 	return hmac.Equal(signature, mac.Sum(nil))
 }
 
@@ -99,9 +107,9 @@ type event struct {
 	} `json:"data"`
 }
 
-// receive takes a signed event. Events come late, twice and out of order: the
+// take takes a signed event. Events come late, twice and out of order: the
 // reply stands at the event's own time, so none of the three does harm.
-func (x *exchange) receive(body []byte) {
+func (x *exchange) take(body []byte) {
 	var e event
 	if err := json.Unmarshal(body, &e); err != nil {
 		x.g.metrics.events[eventInvalid].Inc()

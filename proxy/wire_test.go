@@ -83,9 +83,18 @@ func TestChunkedRequestsGoUpstreamWithALengthAndWithoutTrailers(t *testing.T) {
 func TestExpectContinueIsAnsweredHere(t *testing.T) {
 	r := newRecorder(t, ok)
 	g := start(t, r, unlimited)
-	got := g.raw(t, "POST /v2/x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc")
-	if !strings.HasPrefix(got, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 ") || strings.Contains(r.bytes(), "Expect") {
+	const head = "POST /v2/x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+	c := g.dial(t)
+	c.say(head)
+	if got := c.until("\r\n\r\n"); got != "HTTP/1.1 100 Continue\r\n\r\n" {
+		t.Errorf("got %q", got)
+	}
+	c.say("abc")
+	if got := c.until(`{"id":"65aa"}`); !strings.HasPrefix(got, "HTTP/1.1 201 ") || strings.Contains(r.bytes(), "Expect") {
 		t.Errorf("got %q, the upstream saw %q", got, r.bytes())
+	}
+	if got := g.raw(t, head+"abc"); !strings.HasPrefix(got, "HTTP/1.1 201 ") {
+		t.Errorf("a body that has come is not asked for: got %q", got)
 	}
 }
 

@@ -1,6 +1,10 @@
 package upstream
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/chatshipper/gateway/internal/http1"
+)
 
 const (
 	maxFields  = 200 // header lines of one answer
@@ -8,7 +12,7 @@ const (
 )
 
 // receive reads the head of the final answer into resp and prepares c.body.
-func (c *conn) receive(resp *Response, headMethod bool) error {
+func (c *conn) receive(resp *Response, req *Request) error {
 	for range maxInterim + 1 {
 		block, err := c.readHead()
 		if err != nil {
@@ -19,14 +23,18 @@ func (c *conn) receive(resp *Response, headMethod bool) error {
 			return err
 		}
 		if resp.Status >= 200 {
-			c.frame(resp, &f, headMethod)
+			c.frame(resp, &f, req.HeadMethod)
+			c.keep = c.keep && !req.Upgrade
+			return nil
+		}
+		if resp.Status == 101 && req.Upgrade {
 			return nil
 		}
 		if resp.Status == 101 {
-			return malformedError("101 Switching Protocols to a request that asked for none")
+			return http1.MalformedError("101 Switching Protocols to a request that asked for none")
 		}
 	}
-	return malformedError("more than 10 interim answers")
+	return http1.MalformedError("more than 10 interim answers")
 }
 
 // frame decides where the body ends and whether the connection can carry
@@ -72,7 +80,7 @@ func (c *conn) readHead() ([]byte, error) {
 			return nil, err
 		}
 		if c.w == len(c.buf) {
-			return nil, malformedError("header larger than 32 KiB")
+			return nil, http1.MalformedError("header larger than 32 KiB")
 		}
 		seen = max(0, c.w-len(endOfHead)+1) // the end may be cut anywhere
 		if err := c.fill(); err != nil {

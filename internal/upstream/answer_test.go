@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/chatshipper/gateway/internal/http1"
 )
 
 // both plays an answer whole and byte by byte: what it means must not depend on
@@ -248,8 +250,8 @@ func TestChunksThatAreRefused(t *testing.T) {
 	f("00000000000000002\r\nok\r\n0\r\n\r\n")
 	f("8000000000000000\r\n")
 	f("ffffffffffffffff\r\n")
-	f("2;" + strings.Repeat("x", maxExtension) + "\r\nok\r\n0\r\n\r\n")
-	f("2" + strings.Repeat(" ", maxExtension+1) + "\r\nok\r\n0\r\n\r\n")
+	f("2;" + strings.Repeat("x", http1.MaxExtension) + "\r\nok\r\n0\r\n\r\n")
+	f("2" + strings.Repeat(" ", http1.MaxExtension+1) + "\r\nok\r\n0\r\n\r\n")
 	f("0\r\nX\r\n\r\n")
 	f("0\r\n: 1\r\n\r\n")
 	f("0\r\n folded\r\n\r\n")
@@ -258,7 +260,7 @@ func TestChunksThatAreRefused(t *testing.T) {
 	f("0\r\nX: \x00\r\n\r\n")
 	f("0\r\nX Y: 1\r\n\r\n")
 	f("0\r\n\rX")
-	f("0\r\n" + strings.Repeat("X: 123456789\r\n", maxTrailers/13+1) + "\r\n")
+	f("0\r\n" + strings.Repeat("X: 123456789\r\n", http1.MaxTrailers/13+1) + "\r\n")
 }
 
 func TestAnEventStreamIsNotHeldBack(t *testing.T) {

@@ -3,6 +3,8 @@ package upstream
 import (
 	"io"
 	"slices"
+
+	"github.com/chatshipper/gateway/internal/http1"
 )
 
 // body reads the body of one answer, and knows where it ends.
@@ -12,7 +14,7 @@ type body struct {
 	done   bool // all of it was read
 	events bool
 	left   int64 // of a fixed body
-	chunks chunks
+	chunks http1.Chunks
 }
 
 type bodyKind uint8
@@ -71,7 +73,7 @@ func (b *body) readChunked(p []byte) (n int, err error) {
 		if n > 0 || b.done || err != nil {
 			return n, err
 		}
-		if b.chunks.ahead() >= firstRead {
+		if b.chunks.Ahead() >= firstRead {
 			return b.readChunk(p)
 		}
 		if err = b.conn.fill(); err != nil {
@@ -82,11 +84,11 @@ func (b *body) readChunked(p []byte) (n int, err error) {
 
 // readChunk reads inside a long chunk, past the buffer.
 func (b *body) readChunk(p []byte) (n int, err error) {
-	n, err = b.conn.nc.Read(p[:min(int64(len(p)), b.chunks.ahead())])
+	n, err = b.conn.nc.Read(p[:min(int64(len(p)), b.chunks.Ahead())])
 	if n == 0 && err != nil {
 		return 0, unexpected(err)
 	}
-	b.chunks.take(n)
+	b.chunks.Take(n)
 	return n, nil
 }
 
@@ -94,17 +96,17 @@ func (b *body) readChunk(p []byte) (n int, err error) {
 func (b *body) decode(p []byte) (n int, err error) {
 	c := b.conn
 	for c.r < c.w {
-		data, used, err := b.chunks.next(c.window(), len(p)-n)
+		data, used, err := b.chunks.Next(c.window(), len(p)-n)
 		if err != nil {
 			return 0, err
 		}
 		n += copy(p[n:], data)
 		c.r += used
-		if used == 0 || b.chunks.state == atEnd {
+		if used == 0 || b.chunks.Done() {
 			break
 		}
 	}
-	b.done = b.chunks.state == atEnd
+	b.done = b.chunks.Done()
 	return n, nil
 }
 
@@ -124,7 +126,7 @@ func (b *body) appendTo(dst []byte, limit int64) ([]byte, error) {
 			return dst, nil
 		}
 		if b.kind != fixed {
-			dst = slices.Grow(dst, int(min(room, max(minRead, int64(len(b.conn.window())), b.chunks.ahead()))))
+			dst = slices.Grow(dst, int(min(room, max(minRead, int64(len(b.conn.window())), b.chunks.Ahead()))))
 		}
 		n, err := b.read(dst[len(dst):min(int64(cap(dst)), int64(len(dst))+room)])
 		if err != nil {

@@ -24,7 +24,7 @@ func (c *Client) Check(ctx context.Context) error {
 		path = "/"
 	}
 	var resp Response
-	if failure = c.try(cn, &Request{Head: c.checkHead(path)}, &resp, deadline); failure != nil {
+	if failure = c.try(cn, &Request{Head: c.checkHead(path)}, &resp, limit{hard: deadline}); failure != nil {
 		cn.drop()
 		return failure
 	}

@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"time"
+
+	"github.com/chatshipper/gateway/internal/deadline"
 )
 
 const (
@@ -25,6 +27,8 @@ type Client struct {
 	start  time.Time   // process time 0
 	pool   pool
 	busy   *Error // what a request gets that finds no connection
+
+	sweeper *deadline.Sweeper // ends exchanges that take longer than cfg.Timeout
 }
 
 // New makes a client. It asks nothing of the upstream. Errors mean that the URL
@@ -38,7 +42,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, origin: o, tls: secure, start: time.Now()}
+	c := &Client{cfg: cfg, origin: o, tls: secure, start: time.Now(), sweeper: deadline.New(cfg.Timeout)}
 	c.pool.max, c.pool.clock = cfg.MaxConnections, c.now
 	c.busy = &Error{Reason: ReasonNoFreeConns, Err: fmt.Errorf("all %d connections are busy", cfg.MaxConnections)}
 	return c, nil
@@ -63,6 +67,20 @@ func (c *Client) now() int64 { return int64(time.Since(c.start)) }
 // at is the time of a process time.
 func (c *Client) at(ns int64) time.Time { return c.start.Add(time.Duration(ns)) }
 
+// limit is when an exchange must be over: at a moment of the sweeper's, or at a
+// time that the caller set.
+type limit struct {
+	soft int64
+	hard time.Time
+}
+
+func (c *Client) by(t time.Time) limit {
+	if t.IsZero() {
+		return limit{soft: c.sweeper.After(c.cfg.Timeout)}
+	}
+	return limit{hard: t}
+}
+
 // Do sends a request and receives its answer. An error is always an *Error, and
 // leaves nothing in resp but the Body that the caller had set.
 func (c *Client) Do(req *Request, resp *Response) error {
@@ -71,16 +89,13 @@ func (c *Client) Do(req *Request, resp *Response) error {
 	if err != nil {
 		return err
 	}
-	deadline := req.Deadline
-	if deadline.IsZero() {
-		deadline = c.at(c.now() + int64(c.cfg.Timeout))
-	}
-	if err = c.try(cn, req, resp, deadline); err == nil {
+	by := c.by(req.Deadline)
+	if err = c.try(cn, req, resp, by); err == nil {
 		return nil
 	}
 	if !mayRepeat(err, cn, req) {
 		cn.drop()
-	} else if err = c.repeat(cn, req, resp, deadline); err == nil {
+	} else if err = c.repeat(cn, req, resp, by); err == nil {
 		return nil
 	}
 	resp.clear()
@@ -91,17 +106,20 @@ func (c *Client) Do(req *Request, resp *Response) error {
 // act on it twice: nothing was written, or the connection was an old one that
 // ended, as old ones do, and the request is idempotent.
 func mayRepeat(err *Error, cn *conn, req *Request) bool {
+	if req.Source != nil {
+		return false // it can be read only once
+	}
 	return err.Reason == ReasonReset && (!err.Sent || cn.reused && req.Idempotent)
 }
 
 // repeat sends a request once more: on a new connection, in the place of the
 // one that failed.
-func (c *Client) repeat(failed *conn, req *Request, resp *Response, deadline time.Time) *Error {
+func (c *Client) repeat(failed *conn, req *Request, resp *Response, by limit) *Error {
 	sent := failed.sent
 	failed.abort()
-	cn, err := c.open(deadline)
+	cn, err := c.open(by.hard)
 	if err == nil {
-		if err = c.try(cn, req, resp, deadline); err == nil {
+		if err = c.try(cn, req, resp, by); err == nil {
 			return nil
 		}
 		cn.drop()
@@ -112,13 +130,13 @@ func (c *Client) repeat(failed *conn, req *Request, resp *Response, deadline tim
 
 // try sends a request on a connection and receives the answer. After an error
 // the connection is the caller's to close.
-func (c *Client) try(cn *conn, req *Request, resp *Response, deadline time.Time) *Error {
-	err := cn.begin(deadline)
+func (c *Client) try(cn *conn, req *Request, resp *Response, by limit) *Error {
+	err := cn.begin(by)
 	if err == nil {
-		err = cn.send(req.Head, req.Body)
+		err = cn.send(req)
 	}
 	broken := err
-	if broken == nil || cn.sent && !isTimeout(broken) { // an upstream may answer before it has read all, and hang up
+	if broken == nil || cn.sent && !isTimeout(broken) && reasonOf(broken, false) != ReasonSource { // an upstream may answer before it has read all, and hang up
 		if err = c.receive(cn, req, resp, broken != nil); err == nil {
 			return nil
 		}
@@ -132,14 +150,17 @@ func (c *Client) try(cn *conn, req *Request, resp *Response, deadline time.Time)
 // receive reads the answer: all of it, or its head when the body is to be
 // streamed. On a broken connection nothing is sent again.
 func (c *Client) receive(cn *conn, req *Request, resp *Response, broken bool) error {
-	if err := cn.receive(resp, req.HeadMethod); err != nil {
+	if err := cn.receive(resp, req); err != nil {
 		return err
 	}
-	cn.keep = cn.keep && !broken
-	limit, start := int64(c.cfg.StreamAbove), len(resp.Body)
+	if resp.Status == 101 {
+		return cn.switchProtocols(resp)
+	}
+	cn.keep = cn.keep && !broken && !cn.early
+	most, start := int64(c.cfg.StreamAbove), len(resp.Body)
 	var prefix []byte
-	if !cn.body.events && cn.body.left <= limit {
-		all, err := cn.body.appendTo(resp.Body, limit)
+	if !cn.body.events && cn.body.left <= most {
+		all, err := cn.body.appendTo(resp.Body, most)
 		if err != nil {
 			return err
 		}
@@ -151,14 +172,17 @@ func (c *Client) receive(cn *conn, req *Request, resp *Response, broken bool) er
 		resp.Body, prefix = all[:start], bytes.Clone(all[start:])
 	}
 	resp.Stream = &stream{client: c, conn: cn, prefix: prefix}
+	if !cn.watch.Clear() {
+		return errLate
+	}
 	return nil
 }
 
 // acquire takes a connection that is alive: an idle one, else a new one.
-func (c *Client) acquire(limit time.Time) (*conn, *Error) {
+func (c *Client) acquire(by time.Time) (*conn, *Error) {
 	patience := maxWait
-	if !limit.IsZero() {
-		patience = min(patience, time.Until(limit))
+	if !by.IsZero() {
+		patience = min(patience, time.Until(by))
 	}
 	cn, ok := c.pool.get(patience)
 	if !ok {
@@ -174,13 +198,13 @@ func (c *Client) acquire(limit time.Time) (*conn, *Error) {
 		}
 		cn = c.pool.another()
 	}
-	return c.open(limit)
+	return c.open(by)
 }
 
 // open opens a connection in a place that the caller holds; the place is given
 // back when that fails.
-func (c *Client) open(limit time.Time) (*conn, *Error) {
-	cn, err := c.dial(context.Background(), limit)
+func (c *Client) open(by time.Time) (*conn, *Error) {
+	cn, err := c.dial(context.Background(), by)
 	if err != nil {
 		c.pool.free(1)
 		return nil, err

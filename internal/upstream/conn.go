@@ -1,9 +1,12 @@
 package upstream
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"time"
+
+	"github.com/chatshipper/gateway/internal/deadline"
 )
 
 const (
@@ -30,7 +33,9 @@ type conn struct {
 	nc    net.Conn // *net.TCPConn, or *tls.Conn over wire
 	wire  *wire    // nil without TLS
 	probe probe
+	watch deadline.Watch
 
+	client   *Client
 	place    *pool // the pool that it has a place in, or nil
 	reused   bool  // has carried an answer before
 	retires  int64 // process time from which it is not used again, ns
@@ -42,24 +47,34 @@ type conn struct {
 	r, w  int  // the bytes received and not yet consumed are buf[r:w]
 	begun bool // a byte of the answer came
 	sent  bool // a byte of the request was written
+	early bool // the answer began before the whole request was sent
 	keep  bool // may be used again after this answer
+	hard  bool // a deadline is set on nc itself
 	body  body
 
 	parts   [2][]byte // what vectors points into
 	vectors net.Buffers
 }
 
-// begin makes the connection ready for an exchange that ends at deadline.
-func (c *conn) begin(deadline time.Time) error {
+// begin makes the connection ready for an exchange that must be over in time.
+func (c *conn) begin(by limit) error {
 	if c.buf == nil {
 		c.buf = buffers.Get().(*buffer)
 	}
-	c.r, c.w, c.begun, c.sent, c.keep = 0, 0, false, false, false
+	c.r, c.w, c.begun, c.sent, c.early, c.keep = 0, 0, false, false, false, false
 	if c.wire != nil {
 		c.wire.written = 0
 	}
-	return c.nc.SetDeadline(deadline)
+	if by.hard.IsZero() {
+		c.watch.SetAt(by.soft)
+		return nil
+	}
+	c.hard = true
+	return c.nc.SetDeadline(by.hard)
 }
+
+// expire ends whatever waits for the connection; the sweeper calls it.
+func (c *conn) expire() { _ = c.nc.SetDeadline(time.Unix(1, 0)) }
 
 // end gives the buffer back.
 func (c *conn) end() {
@@ -69,8 +84,22 @@ func (c *conn) end() {
 	}
 }
 
-// send writes a request: in one write when it is small, else without copying it.
-func (c *conn) send(head, body []byte) error {
+// send writes a request.
+func (c *conn) send(req *Request) error {
+	err := c.sendWhole(req.Head, req.Body, req.Chunked)
+	if err == nil && req.Source != nil {
+		err = c.sendSource(req)
+	}
+	return err
+}
+
+// sendWhole writes what is in memory: in one write when it is small, else
+// without copying it.
+func (c *conn) sendWhole(head, body []byte, chunked bool) error {
+	if chunked && len(body) > 0 {
+		head = appendChunkSize(bytes.Clone(head), len(body))
+		body = append(bytes.Clone(body), "\r\n"...)
+	}
 	var n int64
 	var err error
 	switch {
@@ -91,6 +120,9 @@ func (c *conn) send(head, body []byte) error {
 	}
 	return err
 }
+
+// later is the moment when the next piece must be over.
+func (c *conn) later() int64 { return c.client.sweeper.After(c.client.cfg.Timeout) }
 
 func (c *conn) write(b []byte) (int64, error) {
 	n, err := c.nc.Write(b)
@@ -129,7 +161,12 @@ func (c *conn) fill() error {
 // release gives the connection back after a whole answer: to the pool when
 // nothing is in doubt.
 func (c *conn) release(now int64) {
-	clean := c.keep && c.r == c.w // bytes behind the answer belong to nobody
+	inTime := c.watch.Clear()
+	if c.hard {
+		c.hard = false
+		inTime = c.nc.SetDeadline(time.Time{}) == nil && inTime
+	}
+	clean := inTime && c.keep && c.r == c.w // bytes behind the answer belong to nobody
 	c.end()
 	c.reused, c.expires = true, min(now+c.patience, c.retires)
 	if !clean || c.place == nil || !c.place.put(c, now) {
@@ -146,12 +183,16 @@ func (c *conn) drop() {
 }
 
 // close says good-bye, and closes the connection, which is idle.
-func (c *conn) close() { _ = c.nc.Close() }
+func (c *conn) close() {
+	c.watch.Remove()
+	_ = c.nc.Close()
+}
 
 // abort closes the connection at once. Under TLS a good-bye could block behind
 // what the upstream does not read.
 func (c *conn) abort() {
 	c.end()
+	c.watch.Remove()
 	c.cut()
 }
 

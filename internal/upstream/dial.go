@@ -82,12 +82,12 @@ func newTLS(cfg TLS, o origin) (*tls.Config, error) {
 	return c, nil
 }
 
-// dial opens a connection, by limit at the latest (zero means no limit but
-// Config.ConnectTimeout).
-func (c *Client) dial(ctx context.Context, limit time.Time) (*conn, *Error) {
+// dial opens a connection, by the given time at the latest (zero means no limit
+// but Config.ConnectTimeout).
+func (c *Client) dial(ctx context.Context, by time.Time) (*conn, *Error) {
 	deadline := c.at(c.now() + int64(c.cfg.ConnectTimeout))
-	if !limit.IsZero() && limit.Before(deadline) {
-		deadline = limit
+	if !by.IsZero() && by.Before(deadline) {
+		deadline = by
 	}
 	dialer := net.Dialer{Deadline: deadline}
 	nc, err := dialer.DialContext(ctx, "tcp", c.origin.address)
@@ -100,6 +100,7 @@ func (c *Client) dial(ctx context.Context, limit time.Time) (*conn, *Error) {
 		_ = nc.Close()
 		return nil, &Error{Reason: ReasonTLS, Err: err}
 	}
+	c.sweeper.Add(&cn.watch, cn.expire)
 	cn.retires = c.now() + retireTime - rand.Int64N(jitter)
 	return cn, nil
 }
@@ -114,7 +115,7 @@ func dialReason(err error) Reason {
 
 // secure makes a connection of a TCP connection: under TLS when the URL says so.
 func (c *Client) secure(nc *net.TCPConn, deadline time.Time) (*conn, error) {
-	cn := &conn{nc: nc}
+	cn := &conn{nc: nc, client: c}
 	if err := cn.probe.watch(nc); err != nil {
 		return nil, err
 	}
@@ -127,5 +128,8 @@ func (c *Client) secure(nc *net.TCPConn, deadline time.Time) (*conn, error) {
 		return nil, err
 	}
 	cn.nc = secure
-	return cn, secure.Handshake()
+	if err := secure.Handshake(); err != nil {
+		return nil, err
+	}
+	return cn, nc.SetDeadline(time.Time{})
 }

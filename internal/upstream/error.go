@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+
+	"github.com/chatshipper/gateway/internal/http1"
 )
 
 // Reason says why there is no answer. The set is closed: it labels metrics.
@@ -27,6 +30,9 @@ const (
 	ReasonInvalid
 	// ReasonNoFreeConns means that all connections were busy for too long.
 	ReasonNoFreeConns
+	// ReasonSource means that Request.Source failed: the client did not send the
+	// whole body. It is no fault of the upstream.
+	ReasonSource
 	// ReasonCount is the number of reasons, for tables indexed by reason.
 	ReasonCount
 )
@@ -40,6 +46,7 @@ var reasons = [ReasonCount]struct{ name, sentence string }{
 	ReasonTruncated:   {"truncated", "cannot get the whole answer from upstream"},
 	ReasonInvalid:     {"invalid", "cannot understand the answer of upstream"},
 	ReasonNoFreeConns: {"no_free_conns", "cannot get a connection to upstream"},
+	ReasonSource:      {"client", "cannot send the whole request to upstream"},
 }
 
 // String is the reason's name in metrics and logs.
@@ -61,10 +68,14 @@ func (e *Error) Error() string { return reasons[e.Reason].sentence + ": " + e.Er
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// malformedError is what is wrong with an answer that can't be understood.
-type malformedError string
+// sourceError is a failure of Request.Source.
+type sourceError struct{ error }
 
-func (m malformedError) Error() string { return string(m) }
+// Unwrap returns the cause.
+func (e sourceError) Unwrap() error { return e.error }
+
+// errLate is a deadline that passed while nobody waited for the connection.
+var errLate error = os.ErrDeadlineExceeded
 
 // isTimeout reports whether err is a deadline that passed, ours or the kernel's.
 func isTimeout(err error) bool {
@@ -75,8 +86,11 @@ func isTimeout(err error) bool {
 // reasonOf says why reading or writing failed; begun means that a byte of the
 // answer had come.
 func reasonOf(err error, begun bool) Reason {
-	var bad malformedError
+	var bad http1.MalformedError
+	var source sourceError
 	switch {
+	case errors.As(err, &source):
+		return ReasonSource
 	case errors.As(err, &bad):
 		return ReasonInvalid
 	case isTimeout(err):

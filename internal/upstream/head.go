@@ -2,9 +2,10 @@ package upstream
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math"
 	"time"
+
+	"github.com/chatshipper/gateway/internal/http1"
 )
 
 // framing is what a head says about the body and the connection.
@@ -19,18 +20,18 @@ type framing struct {
 }
 
 const (
-	errVersion      = malformedError("not HTTP/1.0 or HTTP/1.1")
-	errBareLF       = malformedError("line feed without carriage return")
-	errStatusLine   = malformedError("bad status line")
-	errStatus       = malformedError("status is not a number from 100 to 599")
-	errName         = malformedError("bad header name, or a folded header line")
-	errValue        = malformedError("control character in a header value")
-	errTooMany      = malformedError("more than 200 header lines")
-	errLength       = malformedError("Content-Length is not one plain number")
-	errCoding       = malformedError("Transfer-Encoding is not the one word chunked")
-	errBothFramings = malformedError("both Content-Length and Transfer-Encoding")
-	errCoding10     = malformedError("Transfer-Encoding in an HTTP/1.0 answer")
-	errInterim      = malformedError("interim answer with a body")
+	errVersion      = http1.MalformedError("not HTTP/1.0 or HTTP/1.1")
+	errBareLF       = http1.MalformedError("line feed without carriage return")
+	errStatusLine   = http1.MalformedError("bad status line")
+	errStatus       = http1.MalformedError("status is not a number from 100 to 599")
+	errName         = http1.MalformedError("bad header name, or a folded header line")
+	errValue        = http1.MalformedError("control character in a header value")
+	errTooMany      = http1.MalformedError("more than 200 header lines")
+	errLength       = http1.MalformedError("Content-Length is not one plain number")
+	errCoding       = http1.MalformedError("Transfer-Encoding is not the one word chunked")
+	errBothFramings = http1.MalformedError("both Content-Length and Transfer-Encoding")
+	errCoding10     = http1.MalformedError("Transfer-Encoding in an HTTP/1.0 answer")
+	errInterim      = http1.MalformedError("interim answer with a body")
 )
 
 // parse reads a head, from the status line to the blank line, into r.
@@ -105,7 +106,7 @@ func parseStatusLine(line []byte) (status int, http10 bool, err error) {
 		return 0, false, errVersion
 	}
 	text := line[digits:]
-	if len(text) < 3 || len(text) > 3 && text[3] != ' ' || !clean(text) {
+	if len(text) < 3 || len(text) > 3 && text[3] != ' ' || !http1.IsFieldValue(text) {
 		return 0, false, errStatusLine
 	}
 	for _, d := range text[:3] {
@@ -124,14 +125,14 @@ func parseStatusLine(line []byte) (status int, http10 bool, err error) {
 // empty name are refused, because parsers disagree about them.
 func parseField(line []byte) (Field, error) {
 	n := 0
-	for n < len(line) && tokens[line[n]] {
+	for n < len(line) && http1.IsTokenByte(line[n]) {
 		n++
 	}
 	if n == 0 || n == len(line) || line[n] != ':' {
 		return Field{}, errName
 	}
-	value := trim(line[n+1:])
-	if !clean(value) {
+	value := http1.Trim(line[n+1:])
+	if !http1.IsFieldValue(value) {
 		return Field{}, errValue
 	}
 	return Field{Name: line[:n:n], Value: value[:len(value):len(value)]}, nil
@@ -169,7 +170,7 @@ func (f *framing) takeConnection(value []byte) {
 	for len(value) > 0 {
 		var word []byte
 		word, value, _ = bytes.Cut(value, comma)
-		word = trim(word)
+		word = http1.Trim(word)
 		f.close = f.close || is(word, "close")
 		f.keepAlive = f.keepAlive || is(word, "keep-alive")
 	}
@@ -193,7 +194,7 @@ func patience(value []byte) int64 {
 	for len(value) > 0 {
 		var word []byte
 		word, value, _ = bytes.Cut(value, comma)
-		word = trim(word)
+		word = http1.Trim(word)
 		const key = "timeout="
 		if len(word) <= len(key) || !is(word[:len(key)], key) {
 			continue
@@ -208,7 +209,7 @@ func patience(value []byte) int64 {
 func isEvents(value []byte) bool {
 	const events = "text/event-stream"
 	return len(value) >= len(events) && is(value[:len(events)], events) &&
-		(len(value) == len(events) || !tokens[value[len(events)]])
+		(len(value) == len(events) || !http1.IsTokenByte(value[len(events)]))
 }
 
 // parseDigits reads plain digits: no sign, no space, nothing beyond int64.
@@ -223,17 +224,6 @@ func parseDigits(b []byte) (n int64, ok bool) {
 		n = n*10 + int64(c-'0')
 	}
 	return n, true
-}
-
-// trim removes the spaces and tabs around b.
-func trim(b []byte) []byte {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
-		b = b[1:]
-	}
-	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
-		b = b[:len(b)-1]
-	}
-	return b
 }
 
 // is compares b with a word in lower case, whatever the case of b. The word has
@@ -253,36 +243,3 @@ func is(b []byte, word string) bool {
 	}
 	return true
 }
-
-// clean reports whether b has no control character but tabs. Eight bytes at a
-// time: the values are most of a head.
-func clean(b []byte) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	for ; len(b) >= 8; b = b[8:] {
-		x := binary.LittleEndian.Uint64(b)
-		del := x ^ ones*0x7f
-		if ((x-ones*0x20)&^x|(del-ones)&^del)&tops != 0 && !cleanSlowly(b[:8]) {
-			return false
-		}
-	}
-	return cleanSlowly(b)
-}
-
-func cleanSlowly(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// tokens are the bytes of a header name (RFC 9110, section 5.6.2).
-var tokens = func() (t [256]bool) {
-	for c := range 256 {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		digit := c >= '0' && c <= '9'
-		t[c] = letter || digit || bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), byte(c)) >= 0
-	}
-	return t
-}()

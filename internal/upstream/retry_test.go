@@ -108,7 +108,7 @@ func TestNothingWrittenMeansNothingSent(t *testing.T) {
 			wantBody(t, c, req, "ok")
 			cn, _ := c.pool.get(0)
 			eventually(t, "the connection is dead", cn.stale)
-			failure := c.try(cn, req, &Response{}, time.Now().Add(5*time.Second)) // as if it had died a moment later
+			failure := c.try(cn, req, &Response{}, limit{hard: time.Now().Add(5 * time.Second)}) // as if it had died a moment later
 			if failure == nil || failure.Sent || !mayRepeat(failure, cn, req) {
 				t.Errorf("%s: got %v, want an error with nothing sent, and another attempt", c.Scheme(), failure)
 			}

@@ -31,11 +31,10 @@ func (s *stream) Read(p []byte) (int, error) {
 
 func (s *stream) receive(p []byte) (int, error) {
 	c := s.conn
-	deadline := s.client.at(s.client.now() + int64(s.client.cfg.Timeout))
-	err := c.nc.SetDeadline(deadline)
-	n := 0
-	if err == nil {
-		n, err = c.body.read(p)
+	c.watch.SetAt(s.client.sweeper.After(s.client.cfg.Timeout))
+	n, err := c.body.read(p)
+	if !c.watch.Clear() && err == nil {
+		err = errLate
 	}
 	switch {
 	case err != nil:

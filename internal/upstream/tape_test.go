@@ -49,7 +49,7 @@ func listen(t testing.TB, answer string, step int, req *Request) (p played) {
 		t.Fatal(err)
 	}
 	cn := &conn{nc: &tape{in: []byte(answer), step: step}, retires: 1 << 62}
-	if failure := c.try(cn, req, &p.resp, time.Time{}); failure != nil {
+	if failure := c.try(cn, req, &p.resp, c.by(time.Time{})); failure != nil {
 		p.err = failure
 		return p
 	}

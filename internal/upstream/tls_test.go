@@ -188,7 +188,7 @@ func TestASessionTicketIsNoPoison(t *testing.T) {
 		}
 	}
 	var resp Response
-	if failure = c.try(cn, post("x"), &resp, time.Now().Add(5*time.Second)); failure != nil || string(resp.Body) != "ok" {
+	if failure = c.try(cn, post("x"), &resp, limit{hard: time.Now().Add(5 * time.Second)}); failure != nil || string(resp.Body) != "ok" {
 		t.Errorf("got %q and error %v, want ok", resp.Body, failure)
 	}
 }

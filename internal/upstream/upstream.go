@@ -14,16 +14,26 @@ package upstream
 
 import (
 	"io"
+	"net"
 	"time"
 )
 
 // Request is one request, ready for the wire. Nothing of it is kept after Do.
 type Request struct {
 	// Head is the request line, the header lines and the blank line, as they go
-	// on the wire. It must frame Body (by Content-Length), must not ask for an
-	// upgrade, and must not hold a Connection field.
+	// on the wire. It must frame the body, must not ask for an upgrade unless
+	// Upgrade says so, and must not hold a Connection field otherwise.
 	Head []byte
+	// Body is the body, or its beginning when there is a Source.
 	Body []byte
+	// Source is what follows Body, up to io.EOF; nil for nothing. Chunked says
+	// that Head frames the body by the chunked coding, which is then applied here.
+	// An error of Source ends the request: the upstream gets no whole one, and Do
+	// returns ReasonSource.
+	Source  io.Reader
+	Chunked bool
+	// Upgrade allows the answer 101, which makes Response.Tunnel.
+	Upgrade bool
 
 	// HeadMethod says that the answer has no body, whatever its header says.
 	HeadMethod bool
@@ -38,7 +48,7 @@ type Request struct {
 // Response is one answer. It may be used again and again; its zero value is
 // ready. After an error only Body, as the caller had set it, is left.
 type Response struct {
-	Status int     // 200 to 599
+	Status int     // 200 to 599, or 101 with a Tunnel
 	Fields []Field // in the order and case received, less repeated Content-Length; valid until Reset or the next Do
 
 	// Body has the body appended to what the caller set before, so that the
@@ -49,6 +59,9 @@ type Response struct {
 	// errors, but io.EOF at the true end, are *Error; an answer that breaks off
 	// wraps io.ErrUnexpectedEOF. It must not be used by two goroutines at once.
 	Stream io.ReadCloser
+	// Tunnel is the connection, after the answer 101; nil otherwise. It must be
+	// closed. What the upstream sent behind the answer is read from it first.
+	Tunnel net.Conn
 	// ContentLength is the declared length of the body, which an answer to HEAD
 	// has without a body; or Undeclared; or CloseDelimited.
 	ContentLength int64
@@ -79,7 +92,7 @@ func (r *Response) Reset() {
 
 // clear forgets all but Body, which is the caller's.
 func (r *Response) clear() {
-	r.Status, r.Fields, r.raw, r.Stream, r.ContentLength = 0, r.Fields[:0], r.raw[:0], nil, 0
+	r.Status, r.Fields, r.raw, r.Stream, r.Tunnel, r.ContentLength = 0, r.Fields[:0], r.raw[:0], nil, nil, 0
 }
 
 // Stats tells how many connections there are.

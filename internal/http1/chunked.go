@@ -1,27 +1,33 @@
-package upstream
+package http1
 
 import "math"
 
+// Bounds of what carries no data.
 const (
+	MaxExtension  = 4 << 10  // bytes after the size, on one line
+	MaxExtensions = 64 << 10 // bytes after the sizes, of a whole body
+	MaxTrailers   = 32 << 10 // bytes of the trailer section
+
 	maxSizeDigits = 16
-	maxExtension  = 4 << 10  // bytes after the size, on one line
-	maxTrailers   = 32 << 10 // bytes of the trailer section
 )
 
+// What can be wrong with the chunked coding.
 const (
-	errChunkSize = malformedError("bad chunk size")
-	errChunkLine = malformedError("bad chunk extension")
-	errChunkEnd  = malformedError("chunk does not end where its size says")
-	errTrailer   = malformedError("bad trailer")
+	ErrChunkSize = MalformedError("bad chunk size")
+	ErrChunkLine = MalformedError("bad chunk extension")
+	ErrChunkEnd  = MalformedError("chunk does not end where its size says")
+	ErrTrailer   = MalformedError("bad trailer")
 )
 
-// chunks decodes the chunked transfer coding, wherever the input is cut.
-// Extensions and trailers are checked, bounded and dropped.
-type chunks struct {
+// Chunks decodes the chunked transfer coding, wherever the input is cut.
+// Extensions and trailers are checked, bounded and dropped. Its zero value is
+// ready.
+type Chunks struct {
 	state  chunkState
 	left   int64 // bytes of the chunk yet to come
 	digits int   // of the size
 	spent  int   // bytes of the extension or of the trailer section
+	extra  int   // bytes of all extensions
 }
 
 type chunkState uint8
@@ -42,17 +48,17 @@ const (
 	atEnd // behind the coding
 )
 
-// next decodes src up to the end of a run of data, of src, or of the coding: n
+// Next decodes src up to the end of a run of data, of src, or of the coding: n
 // bytes are used, and data, of at most room bytes, is part of them. It uses
 // nothing only when src is empty, room is 0 before data, or all is decoded.
-func (d *chunks) next(src []byte, room int) (data []byte, n int, err error) {
+func (d *Chunks) Next(src []byte, room int) (data []byte, n int, err error) {
 	for n < len(src) && d.state != atEnd {
 		if d.state == atData {
 			size := int(min(d.left, int64(len(src)-n), int64(room)))
 			if size == 0 {
 				return nil, n, nil
 			}
-			d.take(size)
+			d.Take(size)
 			return src[n : n+size], n + size, nil
 		}
 		if err = d.step(src[n]); err != nil {
@@ -63,23 +69,26 @@ func (d *chunks) next(src []byte, room int) (data []byte, n int, err error) {
 	return nil, n, nil
 }
 
-// ahead is how many bytes of data come next, and nothing else.
-func (d *chunks) ahead() int64 {
+// Ahead is how many bytes of data come next, and nothing else.
+func (d *Chunks) Ahead() int64 {
 	if d.state != atData {
 		return 0
 	}
 	return d.left
 }
 
-// take counts n bytes of the data ahead as decoded.
-func (d *chunks) take(n int) {
+// Take counts n bytes of the data ahead as decoded.
+func (d *Chunks) Take(n int) {
 	if d.left -= int64(n); d.left == 0 {
 		d.state = atDataCR
 	}
 }
 
+// Done reports whether all was decoded, trailers included.
+func (d *Chunks) Done() bool { return d.state == atEnd }
+
 // step takes one byte that is not data.
-func (d *chunks) step(c byte) error {
+func (d *Chunks) step(c byte) error {
 	switch d.state {
 	case atSize:
 		return d.sizeByte(c)
@@ -89,19 +98,19 @@ func (d *chunks) step(c byte) error {
 		if d.state = atData; d.left == 0 {
 			d.state, d.spent = atTrailer, 0
 		}
-		return want(c, '\n', errChunkLine)
+		return want(c, '\n', ErrChunkLine)
 	case atDataCR:
 		d.state = atDataLF
-		return want(c, '\r', errChunkEnd)
+		return want(c, '\r', ErrChunkEnd)
 	case atDataLF:
 		d.state, d.digits = atSize, 0
-		return want(c, '\n', errChunkEnd)
+		return want(c, '\n', ErrChunkEnd)
 	case atTrailerLF:
 		d.state = atTrailer
-		return want(c, '\n', errTrailer)
+		return want(c, '\n', ErrTrailer)
 	case atLastLF:
 		d.state = atEnd
-		return want(c, '\n', errTrailer)
+		return want(c, '\n', ErrTrailer)
 	default:
 		return d.trailerByte(c)
 	}
@@ -114,44 +123,47 @@ func want(c, expected byte, otherwise error) error {
 	return nil
 }
 
-func (d *chunks) sizeByte(c byte) error {
+func (d *Chunks) sizeByte(c byte) error {
 	digit := hexDigits[c]
 	switch {
 	case digit >= 0:
 		if d.digits == maxSizeDigits || d.left > math.MaxInt64>>4 {
-			return errChunkSize
+			return ErrChunkSize
 		}
 		d.left = d.left<<4 | int64(digit)
 		d.digits++
 		return nil
 	case d.digits == 0:
-		return errChunkSize
+		return ErrChunkSize
 	}
 	d.state, d.spent = atPadding, 0
 	return d.extensionByte(c)
 }
 
-func (d *chunks) extensionByte(c byte) error {
-	if d.spent++; d.spent > maxExtension {
-		return errChunkLine
+func (d *Chunks) extensionByte(c byte) error {
+	if c == '\r' {
+		d.state = atSizeLF
+		return nil
+	}
+	d.spent++
+	if d.extra++; d.spent > MaxExtension || d.extra > MaxExtensions {
+		return ErrChunkLine
 	}
 	switch {
-	case c == '\r':
-		d.state = atSizeLF
 	case c == ';':
 		d.state = atExtension
 	case c == ' ' || c == '\t':
 	case d.state == atPadding:
-		return errChunkSize
+		return ErrChunkSize
 	case c < ' ' || c == 0x7f:
-		return errChunkLine
+		return ErrChunkLine
 	}
 	return nil
 }
 
-func (d *chunks) trailerByte(c byte) error {
-	if d.spent++; d.spent > maxTrailers {
-		return errTrailer
+func (d *Chunks) trailerByte(c byte) error {
+	if d.spent++; d.spent > MaxTrailers {
+		return ErrTrailer
 	}
 	switch {
 	case d.state == atTrailer && c == '\r':
@@ -161,10 +173,10 @@ func (d *chunks) trailerByte(c byte) error {
 	case d.state == atTrailerValue && (c == '\t' || c >= ' ' && c != 0x7f):
 	case d.state == atTrailerName && c == ':':
 		d.state = atTrailerValue
-	case d.state != atTrailerValue && tokens[c]:
+	case d.state != atTrailerValue && IsTokenByte(c):
 		d.state = atTrailerName
 	default:
-		return errTrailer
+		return ErrTrailer
 	}
 	return nil
 }

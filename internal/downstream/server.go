@@ -1,0 +1,206 @@
+package downstream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chatshipper/gateway/internal/deadline"
+)
+
+// Server serves the connections of its listeners.
+type Server struct {
+	cfg     Config
+	handler Handler
+	sweeper *deadline.Sweeper
+
+	open      atomic.Int64
+	lingering atomic.Int64 // refused connections that wait for their client to read
+
+	mu        sync.Mutex
+	listeners map[net.Listener]bool
+	conns     map[*Conn]bool
+	addresses map[netip.Addr]int // open connections, where they are limited
+	stopping  bool
+	emptied   chan struct{} // closed when the last connection ends while stopping
+}
+
+// New makes a server. It listens to nothing yet.
+func New(cfg Config, h Handler) *Server {
+	shortest := min(cfg.HeaderTimeout, cfg.ReadTimeout, cfg.IdleTimeout, cfg.WriteTimeout)
+	return &Server{
+		cfg: cfg, handler: h, sweeper: deadline.New(shortest),
+		listeners: make(map[net.Listener]bool), conns: make(map[*Conn]bool),
+		addresses: make(map[netip.Addr]int), emptied: make(chan struct{}),
+	}
+}
+
+// Open is how many connections are open.
+func (s *Server) Open() int { return int(s.open.Load()) }
+
+// Serve accepts connections until Shutdown, which makes it return nil. An error
+// means that the listener is of no more use.
+func (s *Server) Serve(ln net.Listener) error {
+	if !s.adopt(ln) {
+		return nil
+	}
+	pause := time.Duration(0)
+	for {
+		nc, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			if c := s.admit(nc); c != nil {
+				go c.serve()
+			}
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case !isTemporary(err):
+			return fmt.Errorf("cannot accept connections: %w", err)
+		default: // out of descriptors or memory: closing connections will help
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			time.Sleep(pause)
+		}
+	}
+}
+
+func isTemporary(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary()
+}
+
+// adopt takes a listener into care; a server that was shut down closes it.
+func (s *Server) adopt(ln net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		_ = ln.Close()
+		return false
+	}
+	s.listeners[ln] = true
+	return true
+}
+
+// ServeConn serves one connection until it ends, on the caller's goroutine.
+func (s *Server) ServeConn(nc net.Conn) {
+	if c := s.admit(nc); c != nil {
+		c.serve()
+	}
+}
+
+// admit gives a connection a place, or refuses it and returns nil.
+func (s *Server) admit(nc net.Conn) *Conn {
+	if limit := int64(s.cfg.MaxConnections); s.open.Add(1) > limit && limit > 0 {
+		s.open.Add(-1)
+		s.refuse(nc, TooManyConnections)
+		return nil
+	}
+	c := &Conn{server: s, nc: nc, socket: nc, Peer: peerOf(nc)}
+	c.proxied = s.cfg.Proxy != nil && s.cfg.Proxy(c.Peer)
+	if c.counted = !c.proxied; c.counted && !s.enter(c.Peer) {
+		s.open.Add(-1)
+		s.refuse(nc, TooManyOfAddress)
+		return nil
+	}
+	c.state.Store(idle)
+	s.mu.Lock()
+	s.conns[c] = true
+	if s.stopping {
+		c.closeIdle()
+	}
+	s.mu.Unlock()
+	return c
+}
+
+// left forgets a connection that was closed.
+func (s *Server) left(c *Conn) {
+	s.open.Add(-1)
+	if c.counted {
+		s.leave(c.Peer)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if s.stopping && len(s.conns) == 0 {
+		s.announce()
+	}
+}
+
+// announce says that no connection is open any more. The mutex is held.
+func (s *Server) announce() {
+	select {
+	case <-s.emptied:
+	default:
+		close(s.emptied)
+	}
+}
+
+func peerOf(nc net.Conn) netip.Addr {
+	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}
+
+// CloseIdle closes the connections that wait for a request.
+func (s *Server) CloseIdle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.closeIdle()
+	}
+}
+
+// Shutdown closes the listeners and the idle connections, and waits until the
+// others have answered. When ctx ends first, it cuts them and says so.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopping = true
+	for ln := range s.listeners {
+		_ = ln.Close()
+	}
+	for c := range s.conns {
+		c.closeIdle()
+	}
+	if len(s.conns) == 0 {
+		s.announce()
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.emptied:
+		return nil
+	case <-ctx.Done():
+	}
+	return s.cut(ctx)
+}
+
+func (s *Server) cut(ctx context.Context) error {
+	s.mu.Lock()
+	left := 0
+	for c := range s.conns {
+		if !c.tunnelling.Load() { // a tunnel ends when it is ended
+			left++
+		}
+		c.cut()
+	}
+	s.mu.Unlock()
+	if left == 0 {
+		return nil
+	}
+	return fmt.Errorf("cannot finish %d connections: %w", left, ctx.Err())
+}
+
+// secure begins TLS, where it is configured.
+func (s *Server) secure(nc net.Conn) (net.Conn, error) {
+	if s.cfg.TLS == nil {
+		return nc, nil
+	}
+	t := tls.Server(nc, s.cfg.TLS)
+	return t, t.Handshake()
+}

@@ -1,0 +1,167 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/chatshipper/gateway/internal/upstream"
+)
+
+// send writes the answer to the client.
+func (x *exchange) send() {
+	r := &x.reply
+	if x.hangUp || x.g.draining.Load() || x.conn.MustClose() {
+		r.close = true
+	}
+	if r.close {
+		x.conn.Hangup(false)
+	}
+	if x.streaming {
+		x.stream()
+		return
+	}
+	r.head = r.appendHead(r.head[:0], x.status, x.g.date.at(x.now), false)
+	body := r.body
+	if x.method == methodHead {
+		body = nil
+	}
+	if len(r.head)+len(body) <= maxJoined {
+		r.head, body = append(r.head, body...), nil
+	}
+	if x.conn.Write(r.head, body) != nil {
+		x.closeTunnel()
+		return
+	}
+	if x.answer.Tunnel != nil {
+		x.openTunnel()
+	}
+}
+
+const (
+	pieceSize  = 32 << 10
+	chunkFrame = 20 // bytes that the chunked coding adds to a piece at most
+)
+
+var pieces = sync.Pool{New: func() any { return new([pieceSize + chunkFrame]byte) }}
+
+// stream hands a large or endless answer on while it arrives. What is cut off
+// upstream is cut off for the client too, never ended as if it were complete.
+func (x *exchange) stream() {
+	defer x.finish()
+	defer func() { _ = x.answer.Stream.Close() }()
+	chunked := x.reply.length == undeclared && !x.reply.old && !x.reply.close
+	if x.reply.length == undeclared && !chunked {
+		x.reply.close = true
+		x.conn.Hangup(false)
+	}
+	x.reply.head = x.reply.appendHead(x.reply.head[:0], x.status, x.g.date.at(x.now), chunked)
+	err := x.conn.Write(x.reply.head, nil)
+	buf := pieces.Get().(*[pieceSize + chunkFrame]byte)
+	defer pieces.Put(buf)
+	for err == nil {
+		err = x.pass1(buf, chunked)
+	}
+	if err == io.EOF { //nolint:errorlint // as a Reader returns it
+		return
+	}
+	x.conn.Cut(!chunked && x.reply.length == undeclared)
+	if failure := (*upstream.Error)(nil); errors.As(err, &failure) {
+		x.g.metrics.upstreamError(failure.Reason)
+	}
+}
+
+// pass1 hands one piece on.
+func (x *exchange) pass1(buf *[pieceSize + chunkFrame]byte, chunked bool) error {
+	start := chunkFrame / 2
+	n, err := x.answer.Stream.Read(buf[start : start+pieceSize])
+	x.bytesOut += int64(n)
+	end := start + n
+	if chunked {
+		start, end = frame(buf[:], n, err == io.EOF) //nolint:errorlint // as a Reader returns it
+	}
+	if start < end {
+		if wrong := x.conn.Write(buf[start:end], nil); wrong != nil {
+			return wrong //nolint:wrapcheck // only its being matters
+		}
+	}
+	return err //nolint:wrapcheck // likewise
+}
+
+// frame makes a chunk of n bytes in the middle of buf, and the end of the coding
+// behind it when it is the last.
+func frame(buf []byte, n int, last bool) (start, end int) {
+	start, end = chunkFrame/2, chunkFrame/2+n
+	if n > 0 {
+		var size [chunkFrame / 2]byte
+		head := append(strconv.AppendInt(size[:0], int64(n), 16), "\r\n"...)
+		start -= len(head)
+		copy(buf[start:], head)
+		end += copy(buf[end:], "\r\n")
+	}
+	if last {
+		end += copy(buf[end:], "0\r\n\r\n")
+	}
+	return start, end
+}
+
+// tunnelIdle is how long a WebSocket may be silent in both directions.
+const tunnelIdle = time.Hour
+
+// openTunnel hands the connection over to a WebSocket. Nothing of the exchange
+// goes with it.
+func (x *exchange) openTunnel() {
+	client, server := x.conn.Net(), x.answer.Tunnel
+	x.answer.Tunnel = nil
+	x.conn.Tunnel(func(early []byte) {
+		defer func() { _ = server.Close() }()
+		if _, err := server.Write(early); err != nil {
+			return
+		}
+		join(client, server)
+	})
+}
+
+func (x *exchange) closeTunnel() {
+	if x.answer.Tunnel != nil {
+		_ = x.answer.Tunnel.Close()
+		x.answer.Tunnel = nil
+	}
+}
+
+// join copies both ways until both have ended, or one broke.
+func join(client, server net.Conn) {
+	done := make(chan bool, 2)
+	for _, way := range [...]struct{ to, from net.Conn }{{server, client}, {client, server}} {
+		go func() {
+			done <- copyUntil(way.to, way.from)
+		}()
+	}
+	if whole := <-done; !whole {
+		_ = client.SetDeadline(time.Unix(1, 0))
+		_ = server.SetDeadline(time.Unix(1, 0))
+	}
+	<-done
+}
+
+// copyUntil copies until from ends, and hands the end on. It reports false when
+// something broke instead.
+func copyUntil(to, from net.Conn) bool {
+	buf := pieces.Get().(*[pieceSize + chunkFrame]byte)
+	defer pieces.Put(buf)
+	for {
+		n, err := from.Read(buf[:])
+		if n > 0 {
+			if _, wrong := to.Write(buf[:n]); wrong != nil {
+				return false
+			}
+		}
+		if err != nil {
+			half, ok := to.(interface{ CloseWrite() error })
+			return err == io.EOF && ok && half.CloseWrite() == nil //nolint:errorlint // a Read returns it unwrapped
+		}
+	}
+}
