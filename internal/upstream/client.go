@@ -133,7 +133,7 @@ func (c *Client) repeat(failed *conn, req *Request, resp *Response, by limit) *E
 func (c *Client) try(cn *conn, req *Request, resp *Response, by limit) *Error {
 	err := cn.begin(by)
 	if err == nil {
-		err = cn.send(req)
+		err = cn.ask(req)
 	}
 	broken := err
 	if broken == nil || cn.sent && !isTimeout(broken) && reasonOf(broken, false) != ReasonSource { // an upstream may answer before it has read all, and hang up

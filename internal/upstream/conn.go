@@ -52,6 +52,8 @@ type conn struct {
 	hard  bool // a deadline is set on nc itself
 	body  body
 
+	asking asking // see ask
+
 	parts   [2][]byte // what vectors points into
 	vectors net.Buffers
 }
@@ -61,6 +63,7 @@ func (c *conn) begin(by limit) error {
 	if c.buf == nil {
 		c.buf = buffers.Get().(*buffer)
 	}
+	c.asking.err = nil
 	c.r, c.w, c.begun, c.sent, c.early, c.keep = 0, 0, false, false, false, false
 	if c.wire != nil {
 		c.wire.written = 0
@@ -142,6 +145,10 @@ func (c *conn) window() []byte { return c.buf[c.r:c.w] }
 
 // fill waits for more bytes and adds them to the window.
 func (c *conn) fill() error {
+	if err := c.asking.err; err != nil { // of the first read, which ask did
+		c.asking.err = nil
+		return err
+	}
 	if c.r == c.w {
 		c.r, c.w = 0, 0
 	}

@@ -55,6 +55,62 @@ func (p *probe) recv(dst []byte, flags int) (int, error) {
 	return p.n, nil
 }
 
+// asking is the state of one call of ask.
+type asking struct {
+	step func(fd uintptr) bool // made once, so that asking allocates nothing
+	req  *Request              // nil when it is written
+	sent error
+	err  error // of the first read; nil when it brought something
+}
+
+// ask writes a request and waits for the first bytes of the answer. On a plain
+// connection both happen in one callback of RawConn.Read, which spares the read
+// that would only say that nothing is there yet (0.3 µs). An answer can't have
+// come before the request was written, so none is missed.
+func (c *conn) ask(req *Request) error {
+	a := &c.asking
+	if c.wire != nil || c.probe.raw == nil || req.Source != nil {
+		return c.send(req)
+	}
+	if a.step == nil {
+		a.step = c.converse
+	}
+	a.req, a.sent, a.err = req, nil, nil
+	if err := c.probe.raw.Read(a.step); err != nil {
+		a.err = err
+	}
+	if a.req != nil { // not even tried
+		a.req, a.sent, a.err = nil, a.err, nil
+	}
+	return a.sent
+}
+
+func (c *conn) converse(fd uintptr) (done bool) {
+	a := &c.asking
+	if a.req != nil {
+		req := a.req
+		a.req = nil
+		a.sent = c.send(req)
+		return a.sent != nil
+	}
+	for {
+		n, err := syscall.Read(int(fd), c.buf[:firstRead])
+		switch {
+		case err == syscall.EINTR: //nolint:errorlint // a system call returns it unwrapped
+			continue
+		case err == syscall.EAGAIN: //nolint:errorlint // likewise
+			return false
+		case err != nil:
+			a.err = err
+		case n == 0:
+			a.err = io.EOF
+		default:
+			c.w, c.begun = n, true
+		}
+		return true
+	}
+}
+
 // stale reports whether an idle connection must not be used: the upstream closed
 // it, or sent something that nobody asked for and that the next request would
 // take for its answer. It costs one system call (0.4 µs).
