@@ -72,7 +72,9 @@ func (x *exchange) finish() {
 	}
 	m.answered(x.routed.route, x.method, source, x.status)
 	m.duration[x.routed.route].Observe(float64(took) / 1e9)
-	m.overhead.Observe(float64(took-x.upstreamed) / 1e9)
+	if !x.streaming { // a stream lasts as long as upstream and client let it: that is not our time
+		m.overhead.Observe(float64(took-x.upstreamed) / 1e9)
+	}
 	m.inFlight.Dec()
 	if x.g.access != nil {
 		x.log(took, source)
