@@ -78,7 +78,7 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, listen: cfg.Listen, clock: newClock(), hasher: digest.NewHasher(""), ids: newRequestIDs(),
 		limiter: limiter.NewMemory(cfg.MemoryBytes / 2), guard: loopguard.NewMemory(cfg.MemoryBytes / 2),
-		upstream: client, metrics: newMetrics(d.Registry), access: d.Access, logger: d.Logger,
+		upstream: client, metrics: newMetrics(d.Registry, cfg.Errors.TimeoutStatus), access: d.Access, logger: d.Logger,
 	}
 	r, err := compile(cfg, g.hasher, client, nil)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/chatshipper/gateway/internal/apierror"
 	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/limiter"
 	"github.com/chatshipper/gateway/loopguard"
@@ -89,11 +88,7 @@ var (
 	overheadBuckets = []float64{25e-6, 50e-6, 100e-6, 200e-6, 400e-6, 800e-6, .0016, .0032, .0064, .0128, .025, .05, .1}
 )
 
-// documentedStatuses are those of ChatShipper's API: their series exist from the
-// start, so that an alert sees the first 429 of an upstream.
-var documentedStatuses = []int{200, 201, 204, 400, 401, 403, 404, 422, 429, 500, 502, 503}
-
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, timeoutStatus int) *metrics {
 	f := factory{reg}
 	m := &metrics{
 		requests:     f.counters("requests_total", "Answered requests.", "route", "method", "code", "source"),
@@ -115,12 +110,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.resets = f.closed("loopguard_resets_total", "Replies that reset a streak of consecutive messages, by where they came from.", "source", resetSources)
 	m.uninspected = f.closed("loopguard_uninspected_total", "Messages that could not be read for the message limits, by reason.", "reason", uninspectedReasons)
 	m.events = f.closed("webhook_events_total", "Webhook events received, by result.", "result", eventResults)
-	for _, status := range documentedStatuses {
+	for _, status := range expectedStatuses {
 		m.upstreamCode.WithLabelValues(strconv.Itoa(status))
 	}
-	for _, code := range apierror.Codes() {
-		m.requests.WithLabelValues(routeOther.String(), methodGet.String(), strconv.Itoa(code.Status()), sources[sourceGateway])
-	}
+	m.presetRequests(timeoutStatus)
 	return m
 }
 
@@ -203,9 +196,14 @@ func (m *metrics) observeUpstream(answer *upstream.Response, err error, ns int64
 func (m *metrics) upstreamError(r upstream.Reason) { m.upstreamFails[r].Inc() }
 
 func (m *metrics) answered(r route, k method, source, status int) {
-	m.byStatus(&m.byCode[r][k][source][status], func() prometheus.Counter {
+	m.answers(r, k, source, status).Inc()
+}
+
+// answers is the counter of the requests of one kind that were answered alike.
+func (m *metrics) answers(r route, k method, source, status int) prometheus.Counter {
+	return m.byStatus(&m.byCode[r][k][source][status], func() prometheus.Counter {
 		return m.requests.WithLabelValues(r.String(), k.String(), strconv.Itoa(status), sources[source])
-	}).Inc()
+	})
 }
 
 // byStatus resolves a counter the first time that its status is seen.

@@ -110,9 +110,20 @@ func (n *node) newRegistry() *prometheus.Registry {
 		return g
 	}
 	gauge("build_info", "What is running; always 1.", buildLabels(), 1)
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "gateway_access_log_dropped_total", Help: "Lines of the access log that were lost: its writer failed or could not keep up.",
+	}, n.dropped))
 	n.reloaded = gauge("config_last_reload_successful", "1 when the newest configuration was accepted.", nil, 1)
 	n.reloadedAt = gauge("config_last_reload_success_timestamp_seconds", "When the running configuration was loaded.", nil, float64(time.Now().Unix()))
 	return registry
+}
+
+// dropped is how many lines the access log lost.
+func (n *node) dropped() float64 {
+	if n.access == nil {
+		return 0
+	}
+	return float64(n.access.Dropped())
 }
 
 func newLogger(cfg config.Log, w io.Writer) *slog.Logger {

@@ -1,0 +1,77 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chatshipper/gateway/internal/apierror"
+)
+
+// expectedStatuses are the documented ones of ChatShipper's API, and those with
+// which any HTTP server may answer what a client asks. Their series exist from
+// the start, so that an alert sees the first 429 of an upstream.
+var expectedStatuses = []int{200, 201, 204, 304, 400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 502, 503, 504}
+
+// presetRequests makes every series of requests_total that a client can bring
+// about, at 0: a counter that is born at 1 never shows its first increase, and
+// nothing that a client sends adds a series. Only an unexpected status adds one,
+// when the upstream first answers with it.
+func (m *metrics) presetRequests(timeoutStatus int) {
+	for r := range routeCount {
+		for k := range methodCount {
+			for _, status := range ownStatuses(r, timeoutStatus) {
+				m.answers(r, k, sourceGateway, status)
+			}
+			if r == routeWebhook || r == routeUnread || k == methodPut || k == methodOther {
+				continue // never sent upstream, unless methods.exceptions says so
+			}
+			for _, status := range expectedStatuses {
+				m.answers(r, k, sourceUpstream, status)
+			}
+		}
+	}
+}
+
+// ownStatuses are the statuses that the gateway itself answers with on a route.
+func ownStatuses(r route, timeoutStatus int) []int {
+	statuses := []int{timeoutStatus}
+	switch r {
+	case routeWebhook:
+		return []int{200, 400, 401, 405, 417, 500}
+	case routeUnread:
+		return []int{400, 408, 413, 431, 500, 505}
+	}
+	for _, code := range apierror.Codes() {
+		if code != apierror.RequestTimeout { // known before the route is
+			statuses = append(statuses, code.Status())
+		}
+	}
+	slices.Sort(statuses)
+	return slices.Compact(statuses)
+}
+
+// measureUpstream makes the metrics of the pool of connections.
+func (g *Gateway) measureUpstream(f factory) {
+	const name, help = "upstream_connections", "Connections to the upstream: in use (or being opened), and idle."
+	f.gaugeFunc(name, help, prometheus.Labels{"state": "used"}, func() float64 {
+		s := g.upstream.Stats()
+		return float64(s.Open - s.Idle)
+	})
+	f.gaugeFunc(name, help, prometheus.Labels{"state": "idle"}, func() float64 { return float64(g.upstream.Stats().Idle) })
+	f.gaugeFunc("upstream_connections_capacity", "How many connections to the upstream may be open at once.", nil, func() float64 {
+		return float64(g.cfg.Upstream.MaxConnections)
+	})
+}
+
+// measureCertificate makes the metric of the listener's certificate. There is
+// none where the listener speaks plain text: a 0 would read as long expired.
+func measureCertificate(f factory, secure *tls.Config) {
+	if secure == nil {
+		return
+	}
+	f.gaugeFunc("tls_certificate_expiry_timestamp_seconds", "When the certificate of the public listener expires.", nil, func() float64 {
+		return float64(secure.Certificates[0].Leaf.NotAfter.Unix())
+	})
+}
