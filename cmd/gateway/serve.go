@@ -26,6 +26,7 @@ type node struct {
 	gateway *proxy.Gateway
 	admin   *admin.Server
 
+	registry             *prometheus.Registry
 	reloaded, reloadedAt prometheus.Gauge
 }
 
@@ -36,13 +37,13 @@ func build(cfg *config.Config, c console) (*node, error) {
 	if cfg.Log.Access {
 		n.access = accesslog.New(c.out, accessFormat(cfg.Log))
 	}
-	registry := n.newRegistry()
+	n.registry = n.newRegistry()
 	var err error
-	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{Registry: registry, Logger: n.logger, Access: n.access})
+	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{Registry: n.registry, Logger: n.logger, Access: n.access})
 	if err != nil {
 		return nil, err
 	}
-	n.admin, err = admin.New(cfg.Admin, admin.Deps{Registry: registry, Ready: n.gateway.NotReady, Version: version})
+	n.admin, err = admin.New(cfg.Admin, admin.Deps{Registry: n.registry, Ready: n.gateway.NotReady, Version: version})
 	if err != nil {
 		return nil, err
 	}
