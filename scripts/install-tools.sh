@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 headers=/usr/include/stdlib.h
 
 # command:Debian package
-needed=(make:make gcc:gcc git:git curl:curl node:nodejs npm:npm shellcheck:shellcheck)
+needed=(make:make gcc:gcc git:git curl:curl node:nodejs npm:npm shellcheck:shellcheck promtool:prometheus)
 
 install_packages() {
 	local packages=() entry
@@ -27,6 +27,10 @@ install_packages() {
 	"${as_root[@]}" apt-get update -qq
 	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+	# Debian starts the server that it installs. The tests start one of their own.
+	if [[ " ${packages[*]} " == *' prometheus '* ]] && [ -d /run/systemd/system ]; then
+		"${as_root[@]}" systemctl disable --now prometheus.service
+	fi
 }
 
 check_go() {
