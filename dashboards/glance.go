@@ -8,7 +8,9 @@ func failed() string {
 	return sum("", rate("gateway_requests_total", `source="gateway"`, `code=~"5.."`)) + " / (" + sum("", rate("gateway_requests_total")) + " > 0)"
 }
 
-func glance() []spec { return slices.Concat(glanceTraffic(), glanceLimits(), glanceState(), glanceAge()) }
+func glance() []spec {
+	return slices.Concat(glanceTraffic(), glanceLimits(), glanceState(), glanceAge())
+}
 
 // glanceTraffic are the tiles of how requests fare.
 func glanceTraffic() []spec {
