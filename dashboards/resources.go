@@ -23,7 +23,8 @@ func machine() []spec {
 		},
 		{
 			kind: "timeseries", width: 8, title: "Pauses of the garbage collector", unit: "s", lines: true, levels: []level{{color: green}, {color: yellow, from: .01}},
-			queries: []query{{of("go_gc_duration_seconds", `quantile="1"`), "{{instance}}"}},
+			// Prometheus asks for OpenMetrics, which writes 1.0 for 1.
+			queries: []query{{of("go_gc_duration_seconds", `quantile=~"1|1.0"`), "{{instance}}"}},
 			what:    "The longest pause of late.", normal: "below 1 ms, more on a busy machine.",
 			todo: "the CPU is short, or GOGC is set very low.",
 		},

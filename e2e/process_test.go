@@ -47,14 +47,18 @@ type process struct {
 	code           int           // its exit code, once done
 }
 
-// launch starts the binary; the test's end kills it if it still runs, and shows
-// what it printed if the test failed.
-func launch(t *testing.T, args ...string) *process {
+// launch starts a command of the gateway.
+func launch(t *testing.T, args ...string) *process { return launchProgram(t, binary, args...) }
+
+// launchProgram starts a program; the test's end kills it if it still runs, and
+// shows what it printed if the test failed.
+func launchProgram(t *testing.T, program string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, args...), done: make(chan struct{})}
+	p := &process{cmd: exec.Command(program, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	line := strings.Join(append([]string{filepath.Base(program)}, args...), " ")
 	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("cannot start gateway %s: %v", strings.Join(args, " "), err)
+		t.Fatalf("cannot start %s: %v", line, err)
 	}
 	go func() {
 		_ = p.cmd.Wait()
@@ -68,7 +72,7 @@ func launch(t *testing.T, args ...string) *process {
 			t.Error("the race detector found a data race in the gateway")
 		}
 		if t.Failed() {
-			t.Logf("gateway %s printed on stdout:\n%s\nand on stderr:\n%s", strings.Join(args, " "),
+			t.Logf("%s printed on stdout:\n%s\nand on stderr:\n%s", line,
 				lastBytes(p.stdout.String(), 6000), lastBytes(p.stderr.String(), 6000))
 		}
 	})

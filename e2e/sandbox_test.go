@@ -17,6 +17,13 @@ type sandbox struct {
 func startSandbox(t *testing.T) *sandbox {
 	t.Helper()
 	s := &sandbox{address: freeAddress(t)}
+	s.start(t)
+	return s
+}
+
+// start runs it on its address, for the first time or again.
+func (s *sandbox) start(t *testing.T) {
+	t.Helper()
 	s.process = launch(t, "sandbox", "--listen", s.address)
 	eventually(t, "the sandbox prints its tokens", func() error {
 		if s.tokens = readTokens(s.stdout.String()); len(s.tokens) < 4 {
@@ -29,7 +36,6 @@ func startSandbox(t *testing.T) *sandbox {
 			t.Fatalf("the sandbox printed no token of the %s", name)
 		}
 	}
-	return s
 }
 
 // readTokens finds the lines `  name   token`.
