@@ -15,7 +15,8 @@ func machine() []spec {
 		{
 			kind: "timeseries", width: 8, title: "Memory", unit: "bytes", levels: calm,
 			queries: []query{
-				{of("process_resident_memory_bytes"), "{{instance}}"}, {aggregate("max", "", of("go_memstats_heap_inuse_bytes")), "largest heap"},
+				{of("process_resident_memory_bytes"), "{{instance}}"},
+				{aggregate("max", "", of("go_memstats_heap_inuse_bytes")), "largest heap"},
 				{aggregate("max", "", of("gateway_store_bytes")), "of it, counts"},
 			},
 			what: "What each instance takes of the machine's memory, and the largest heap and counts among them.", normal: "steady after the first minutes.",

@@ -86,12 +86,20 @@ type fault struct {
 func (w *watched) faults() []fault {
 	return []fault{
 		{"a client that asks too often", w.askTooOften, []sight{
-			{"Refused by rule", "per_key"}, {"Refused by rule", "per_ip"}, {"Near the limit", "per_key"}, {"Share refused by rule", "per_ip"},
-			{"Answers by status", "limited (429)"}, {"Own answers by code", "429"}, {"Refused", ""},
+			{"Refused by rule", "per_key"},
+			{"Refused by rule", "per_ip"},
+			{"Near the limit", "per_key"},
+			{"Share refused by rule", "per_ip"},
+			{"Answers by status", "limited (429)"},
+			{"Own answers by code", "429"},
+			{"Refused", ""},
 		}},
 		{"a looping bot", w.loop, []sight{
-			{"Loops detected by rule", "identical"}, {"Loops detected by rule", "consecutive"}, {"Loops stopped", ""},
-			{"Messages refused by rule", "identical"}, {"Messages near the limit", "consecutive"},
+			{"Loops detected by rule", "identical"},
+			{"Loops detected by rule", "consecutive"},
+			{"Loops stopped", ""},
+			{"Messages refused by rule", "identical"},
+			{"Messages near the limit", "consecutive"},
 		}},
 		{"replies", w.answerTheBot, []sight{
 			{"Streaks reset by replies", "agent"}, {"Streaks reset by replies", "webhook"}, {"Webhook events", "reply"}, {"Webhook events", "bad_signature"},
@@ -103,16 +111,24 @@ func (w *watched) faults() []fault {
 			{"Live keys forgotten", "per_key"}, {"Would be refused, in shadow mode", "per_ip"}, {"Room in use", "per_key"}, {"Memory of the counts", "fullest instance"},
 		}},
 		{"limits and faults of the upstream", w.spoil, []sight{
-			{"429 of the upstream", ""}, {"Answers by status", "upstream's fault"}, {"Upstream errors by reason", "invalid"},
-			{"Answers of the upstream by code", "503"}, {"Where the time goes", "upstream, p99"},
+			{"429 of the upstream", ""},
+			{"Answers by status", "upstream's fault"},
+			{"Upstream errors by reason", "invalid"},
+			{"Answers of the upstream by code", "503"},
+			{"Where the time goes", "upstream, p99"},
 		}},
 		{"a configuration with a mistake, then a good one", w.misconfigure, []sight{{"Configuration", ""}}},
 		{"an instance that restarts", w.restart, []sight{
 			{"Draining", ""}, {"Instances", ""}, {"Youngest runs for", ""},
 		}},
 		{"the upstream killed, and back", w.killUpstream, []sight{
-			{"State of the upstream", ""}, {"Upstream by instance", w.plain.admin}, {"Upstream errors by reason", "connect"},
-			{"Availability", ""}, {"Answers by status", "gateway's fault"}, {"Own answers by code", "502"}, {"Failing now", "gateway"},
+			{"State of the upstream", ""},
+			{"Upstream by instance", w.plain.admin},
+			{"Upstream errors by reason", "connect"},
+			{"Availability", ""},
+			{"Answers by status", "gateway's fault"},
+			{"Own answers by code", "502"},
+			{"Failing now", "gateway"},
 		}},
 	}
 }
@@ -187,8 +203,10 @@ func (w *watched) ask(t *testing.T, token string) {
 
 func (w *watched) spoil(t *testing.T) {
 	for _, f := range []map[string]any{
-		{"path": "/v2/users", "status": 429, "times": 5}, {"path": "/v2/users", "status": 503, "times": 5},
-		{"path": "/v2/users", "raw": "garbage\r\n\r\n", "times": 5}, {"path": "/v2/users", "delay": "300ms", "times": 5},
+		{"path": "/v2/users", "status": 429, "times": 5},
+		{"path": "/v2/users", "status": 503, "times": 5},
+		{"path": "/v2/users", "raw": "garbage\r\n\r\n", "times": 5},
+		{"path": "/v2/users", "delay": "300ms", "times": 5},
 	} {
 		w.sandbox.fault(t, f)
 		time.Sleep(500 * time.Millisecond) // the load meets it
