@@ -12,9 +12,9 @@ func gateway() dashboard {
 		Annotations: list[annotation]{annotations()},
 		Templating:  list[variable]{variables()},
 		Links: []link{
-			{Title: "Runbook", Type: "link", URL: docs + "runbook.md", Tags: []string{}, TargetBlank: true},
-			{Title: "Metrics", Type: "link", URL: docs + "metrics.md", Tags: []string{}, TargetBlank: true},
-			{Title: "Dashboards", Type: "dashboards", Tags: []string{"gateway"}, AsDropdown: true, KeepTime: true, IncludeVars: true},
+			{Title: "Runbook", Type: "link", Icon: "doc", Tooltip: "What to do about each alert", URL: docs + "runbook.md", Tags: []string{}, TargetBlank: true},
+			{Title: "Metrics", Type: "link", Icon: "info", Tooltip: "What each number means", URL: docs + "metrics.md", Tags: []string{}, TargetBlank: true},
+			{Title: "Dashboards", Type: "dashboards", Icon: "external link", Tags: []string{"gateway"}, AsDropdown: true, KeepTime: true, IncludeVars: true},
 		},
 		Panels: layout([]row{
 			{"At a glance", false, glance()},
@@ -38,7 +38,7 @@ func variables() []variable {
 		}
 	}
 	return []variable{
-		{Name: "datasource", Label: "Data source", Type: "datasource", Query: "prometheus", Refresh: 1, Current: map[string]any{}},
+		{Name: "datasource", Label: "Data source", Type: "datasource", Query: "prometheus", Refresh: 1, Current: map[string]any{"text": "default", "value": "default"}},
 		ask("job", "Job", "label_values(gateway_build_info, job)"),
 		ask("instance", "Instance", `label_values(gateway_build_info{job=~"$job"}, instance)`),
 	}

@@ -32,7 +32,9 @@ type timeRange struct {
 type link struct {
 	Title       string   `json:"title"`
 	Type        string   `json:"type"` // link or dashboards
-	URL         string   `json:"url,omitempty"`
+	Icon        string   `json:"icon"`
+	Tooltip     string   `json:"tooltip"`
+	URL         string   `json:"url"`
 	Tags        []string `json:"tags"`
 	TargetBlank bool     `json:"targetBlank"`
 	AsDropdown  bool     `json:"asDropdown"`

@@ -138,6 +138,7 @@ func (s spec) options() map[string]any {
 		}
 		return map[string]any{
 			"colorMode": "background", "graphMode": "none", "justifyMode": "auto", "orientation": "auto", "textMode": text,
+			"showPercentChange": false, "percentChangeColorMode": "standard", "wideLayout": true,
 			"reduceOptions": map[string]any{"calcs": []string{"lastNotNull"}, "fields": "", "values": false},
 		}
 	case "state-timeline":
