@@ -61,6 +61,7 @@ func (s *Server) network(a netip.Addr) netip.Addr {
 // error. The answer fits any fresh socket's buffer, so writing it does not wait.
 // Under TLS there is nobody yet to say it to.
 func (s *Server) refuse(nc net.Conn, why Fault) {
+	s.refusals[why].Add(1)
 	if s.cfg.TLS != nil || s.lingering.Add(1) > maxLingering {
 		if s.cfg.TLS == nil {
 			s.lingering.Add(-1)

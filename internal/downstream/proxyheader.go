@@ -48,6 +48,7 @@ func (c *Conn) meet(client netip.Addr) bool {
 		return true
 	}
 	if !c.server.enter(client) {
+		c.server.refusals[TooManyOfAddress].Add(1)
 		_ = c.Write(c.server.handler.Refusal(TooManyOfAddress), nil)
 		c.ragged = true
 		return false

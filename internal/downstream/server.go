@@ -22,6 +22,7 @@ type Server struct {
 
 	open      atomic.Int64
 	lingering atomic.Int64 // refused connections that wait for their client to read
+	refusals  [TooManyOfAddress + 1]atomic.Uint64
 
 	mu        sync.Mutex
 	listeners map[net.Listener]bool
@@ -43,6 +44,10 @@ func New(cfg Config, h Handler) *Server {
 
 // Open is how many connections are open.
 func (s *Server) Open() int { return int(s.open.Load()) }
+
+// Refused is how many connections got no place: for TooManyConnections or
+// TooManyOfAddress.
+func (s *Server) Refused(why Fault) uint64 { return s.refusals[why].Load() }
 
 // Serve accepts connections until Shutdown, which makes it return nil. An error
 // means that the listener is of no more use.
