@@ -38,20 +38,26 @@ func requests() []spec {
 func load() []spec {
 	return []spec{
 		{
-			kind: "timeseries", width: 12, title: "Answer time by route, p99", unit: "s", lines: true,
+			kind: "timeseries", width: 6, title: "Answer time by route, p99", unit: "s", lines: true,
 			levels:  []level{{color: green}, {color: yellow, from: 1}, {color: red, from: 5}},
 			queries: []query{{quantile("0.99", "route", "gateway_request_duration_seconds"), "{{route}}"}},
 			what:    "99 of 100 requests of a route are answered within this time. A route without traffic has no line.",
 			normal:  "`messages` and `auth_token` alike; `other` may hold downloads.", todo: "one route alone: ask ChatShipper. All: see \"Where the time goes\".",
 		},
 		{
-			kind: "timeseries", width: 12, title: "Requests in flight and open connections", unit: "short", levels: calm,
+			kind: "timeseries", width: 6, title: "Requests in flight and open connections", unit: "short", levels: calm,
 			queries: []query{{sum("", of("gateway_requests_in_flight")), "requests in flight"}, {sum("", of("gateway_open_connections")), "open connections"}},
 			what:    "What is going on right now.", normal: "connections steady; requests in flight about rate times answer time.",
 			todo: "both rise with a steady rate: the upstream has become slow.",
 		},
 		{
-			kind: "timeseries", width: 12, title: "Own answers by code", unit: "reqps", levels: seldom,
+			kind: "timeseries", width: 6, title: "Connections refused by limit", unit: "ops", levels: zero,
+			queries: by("reason", "gateway_connections_refused_total"),
+			what:    "Connections that got no place, per second, by the limit that was reached.", normal: "0.",
+			todo: "`max_connections_per_ip`: find the client that opens so many, or list the proxy before it in listen.trusted_proxies. `max_connections`: raise it, or add instances.",
+		},
+		{
+			kind: "timeseries", width: 6, title: "Own answers by code", unit: "reqps", levels: seldom,
 			queries: []query{{sum("code", rate("gateway_requests_total", `source="gateway"`, `code=~"4..|5.."`)), "{{code}}"}},
 			what:    "Errors that the gateway itself answered, per second.", normal: "429 when a limit works, few 400, 401 and 405.",
 			todo: "500: a fault, see the log. 502, 503: see \"Upstream errors by reason\". 400, 413, 415, 431: a client sends what can't be judged; the access log has the reason.",

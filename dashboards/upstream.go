@@ -17,7 +17,7 @@ func answers() []spec {
 			kind: "timeseries", width: 8, title: "Upstream errors by reason", unit: "reqps", levels: zero,
 			queries: by("reason", "gateway_upstream_errors_total"),
 			what:    "Calls that got no answer, per second.", normal: "0, a rare `reset` apart.",
-			todo: "`connect`, `dns`, `tls`: the runbook, GatewayUpstreamDown. `timeout`: upstream.timeout is shorter than ChatShipper takes. `no_free_conns`: raise upstream.max_connections.",
+			todo: "`connect`, `dns`, `tls`: the runbook, GatewayUpstreamDown. `timeout`: upstream.timeout is shorter than ChatShipper takes. `no_free_conns`: raise upstream.max_connections. `client`: clients break off while they send.",
 		},
 		{
 			kind: "timeseries", width: 8, title: "429 of the upstream", unit: "short", levels: zero,
@@ -45,7 +45,7 @@ func times() []spec {
 		{
 			kind: "timeseries", width: 12, title: "Own time", unit: "s", lines: true, levels: []level{{color: green}, {color: yellow, from: .0032}, {color: red, from: .0064}},
 			queries: quantiles("gateway_overhead_seconds"),
-			what:    "What the gateway adds to a request. Streamed answers are left out.", normal: "p99 below 3.2 ms.",
+			what:    "What the gateway adds to a request. Streamed answers are left out, and so is the time until a client has sent its body.", normal: "p99 below 3.2 ms.",
 			todo: "the CPU is short: see the row Resources and the runbook, GatewayOverheadHigh.",
 		},
 	}

@@ -2,11 +2,15 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // metrics is one scrape: series, labels sorted by name, to value.
@@ -95,7 +99,7 @@ var documentedMetrics = []string{
 	"limit_decisions_total", "limit_near_total", "loopguard_detections_total", "loopguard_resets_total",
 	"loopguard_uninspected_total", "store_entries", "store_capacity", "store_bytes", "store_evicted_live_total",
 	"store_errors_total", "store_degraded", "store_capacity_bytes", "upstream_connections", "upstream_connections_capacity",
-	"access_log_dropped_total", "webhook_events_total", "config_last_reload_successful",
+	"access_log_dropped_total", "connections_refused_total", "webhook_events_total", "config_last_reload_successful",
 	"config_last_reload_success_timestamp_seconds", "panics_total", "draining", "build_info",
 }
 
@@ -168,6 +172,39 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	}
 	if got := m.sum("gateway_request_duration_seconds_count"); got != 26 {
 		t.Errorf("request_duration_seconds has seen %v requests, want 26", got)
+	}
+}
+
+func TestWhatClientAndUpstreamTakeIsNotTheGatewaysTime(t *testing.T) {
+	t.Parallel()
+	const pause = 400 * time.Millisecond
+	up := startStub(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: 1\n\n")
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(pause)
+		_, _ = io.WriteString(w, "data: 2\n\n")
+	})
+	g := startGateway(t, up.URL, setup{})
+	wantStatus(t, g.do(t, call{path: "/v2/events"}), 200)
+
+	conn, err := net.Dial("tcp", g.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "POST /v2/messages HTTP/1.1\r\nHost: gateway\r\nContent-Length: 13\r\n\r\n")
+	time.Sleep(pause)
+	_, _ = io.WriteString(conn, `{"text":"x"}}`) // refused: no JSON
+	if a, err := readResponse(readUntilSilent(conn, pause/4)); err != nil || a.status != 400 {
+		t.Fatalf("got %v, %v", a, err)
+	}
+	m := g.metrics(t)
+	if got := m.sum("gateway_request_duration_seconds_sum"); got < 2*pause.Seconds() {
+		t.Errorf("the requests took %v s, want both pauses in it", got)
+	}
+	if got := m.value(t, "gateway_overhead_seconds_sum"); got > pause.Seconds()/2 {
+		t.Errorf("%v s were the gateway's, want neither pause in it", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -33,7 +34,7 @@ func startWatched(t *testing.T) *watched {
 	certFile, keyFile, authority, _ := identityOf(t)
 	w := &watched{sandbox: startSandbox(t), board: readBoard(t)}
 	health := "health_check: {path: /sandbox/stats, interval: 200ms}"
-	w.plain = startGateway(t, w.sandbox.url(), setup{upstream: health, rest: plainSetup})
+	w.plain = startGateway(t, w.sandbox.url(), setup{listen: "max_connections_per_ip: 30", upstream: health, rest: plainSetup})
 	w.secure = startGateway(t, w.sandbox.url(), setup{
 		listen:   "shutdown_delay: 1500ms, tls: {cert_file: " + certFile + ", key_file: " + keyFile + "}",
 		upstream: health, rest: secureSetup,
@@ -94,6 +95,7 @@ func (w *watched) faults() []fault {
 			{"Own answers by code", "429"},
 			{"Refused", ""},
 		}},
+		{"a client with too many connections", w.crowd, []sight{{"Connections refused by limit", "max_connections_per_ip"}}},
 		{"a looping bot", w.loop, []sight{
 			{"Loops detected by rule", "identical"},
 			{"Loops detected by rule", "consecutive"},
@@ -139,6 +141,23 @@ func (w *watched) askTooOften(t *testing.T) {
 	}
 	for range 30 {
 		w.plain.do(t, call{path: "/v2/users", from: "127.7.7.7"})
+	}
+}
+
+// crowd opens 35 connections, of which 30 may be open.
+func (w *watched) crowd(t *testing.T) {
+	var last net.Conn
+	for range 35 {
+		dialer := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 7, 7, 10)}}
+		conn, err := dialer.DialContext(t.Context(), "tcp", w.plain.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		last = conn
+	}
+	if a, err := readResponse(readUntilSilent(last, scrapeEvery)); err != nil || a.status != 503 {
+		t.Errorf("the 35th connection got %v, %v, want 503", a, err)
 	}
 }
 

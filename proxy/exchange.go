@@ -62,6 +62,7 @@ type exchange struct {
 	answer      upstream.Response
 	outcome     outcome
 	upstreamed  int64 // time spent in the upstream, ns
+	arrived     int64 // process time at which the body was there, ns; 0 without one
 	status      int
 	bytesOut    int64
 	replacement []byte // error body in our shape
@@ -126,7 +127,7 @@ func (x *exchange) release() {
 	x.peer, x.client, x.fromProxy, x.who = netip.Addr{}, netip.Addr{}, false, identity.Who{}
 	x.rejection, x.limited, x.decision = identity.None, false, limiter.Decision{}
 	x.read, x.judged, x.held, x.verdict = false, false, false, loopguard.Decision{}
-	x.call, x.outcome, x.upstreamed, x.status, x.bytesOut = upstream.Request{}, notSent, 0, 0, 0
+	x.call, x.outcome, x.upstreamed, x.arrived, x.status, x.bytesOut = upstream.Request{}, notSent, 0, 0, 0, 0
 	x.origin.upstream, x.origin.authority, x.streaming, x.ownAnswer, x.replaced = nil, nil, false, false, false
 	x.refused, x.refusal, x.hangUp = false, apierror.Error{}, false
 	exchanges.Put(x)

@@ -95,10 +95,10 @@ func newMetrics(reg prometheus.Registerer, timeoutStatus int) *metrics {
 		upstreamCode: f.counters("upstream_requests_total", "Answers of the upstream by status; a 429 here means that our limits leak.", "code"),
 		inFlight:     f.gauge("requests_in_flight", "Requests being handled now."),
 		panics:       f.counters("panics_total", "Faults in the gateway that were turned into a 500.").WithLabelValues(),
-		overhead:     f.histogram("overhead_seconds", "Time a request spent in the gateway itself: total less upstream.", overheadBuckets).WithLabelValues(),
+		overhead:     f.histogram("overhead_seconds", "Time a request spent in the gateway itself, once it was there: total less upstream.", overheadBuckets).WithLabelValues(),
 		upstreamTime: f.histogram("upstream_request_duration_seconds", "Time from sending a request upstream to its whole answer.", requestBuckets).WithLabelValues(),
 	}
-	durations := f.histogram("request_duration_seconds", "Time from a request being read to its answer being ready.", requestBuckets, "route")
+	durations := f.histogram("request_duration_seconds", "Time from a request's head being read to its answer being ready.", requestBuckets, "route")
 	for r := range routeCount {
 		m.duration[r] = durations.WithLabelValues(r.String())
 	}

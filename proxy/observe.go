@@ -64,7 +64,8 @@ func (x *exchange) recovered(fault any) {
 
 // finish counts and logs the exchange.
 func (x *exchange) finish() {
-	took := x.g.clock.now() - x.now
+	end := x.g.clock.now()
+	took := end - x.now
 	m := x.g.metrics
 	source := sourceUpstream
 	if x.refused || x.ownAnswer {
@@ -73,7 +74,7 @@ func (x *exchange) finish() {
 	m.answered(x.routed.route, x.method, source, x.status)
 	m.duration[x.routed.route].Observe(float64(took) / 1e9)
 	if !x.streaming { // a stream lasts as long as upstream and client let it: that is not our time
-		m.overhead.Observe(float64(took-x.upstreamed) / 1e9)
+		m.overhead.Observe(float64(end-max(x.now, x.arrived)-x.upstreamed) / 1e9)
 	}
 	m.inFlight.Dec()
 	if x.g.access != nil {

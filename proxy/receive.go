@@ -19,6 +19,9 @@ func (x *exchange) receive(limit int64) bool {
 	most := int64(x.g.listen.MaxBodyBytes)
 	x.body, x.whole, err = x.conn.Body(min(limit, most))
 	x.bytesIn = int64(len(x.body))
+	if x.bytesIn > 0 || err != nil {
+		x.arrived = x.g.clock.now() // what the client needed until then is not our time
+	}
 	if err == nil && x.bytesIn > most {
 		err = errTooLarge
 	}

@@ -7,12 +7,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chatshipper/gateway/internal/apierror"
+	"github.com/chatshipper/gateway/internal/downstream"
 )
 
 // expectedStatuses are the documented ones of ChatShipper's API, and those with
 // which any HTTP server may answer what a client asks. Their series exist from
 // the start, so that an alert sees the first 429 of an upstream.
-var expectedStatuses = []int{200, 201, 204, 304, 400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 502, 503, 504}
+var expectedStatuses = []int{101, 200, 201, 204, 304, 400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 502, 503, 504}
 
 // presetRequests makes every series of requests_total that a client can bring
 // about, at 0: a counter that is born at 1 never shows its first increase, and
@@ -39,17 +40,26 @@ func ownStatuses(r route, timeoutStatus int) []int {
 	statuses := []int{timeoutStatus}
 	switch r {
 	case routeWebhook:
-		return []int{200, 400, 401, 405, 417, 500}
+		return []int{200, 400, 401, 405, 408, 413, 417, 500}
 	case routeUnread:
-		return []int{400, 408, 413, 431, 500, 505}
+		return []int{400, 408, 431, 500}
 	}
 	for _, code := range apierror.Codes() {
-		if code != apierror.RequestTimeout { // known before the route is
-			statuses = append(statuses, code.Status())
-		}
+		statuses = append(statuses, code.Status())
 	}
 	slices.Sort(statuses)
 	return slices.Compact(statuses)
+}
+
+// measureConnections makes the metrics of clients' connections.
+func (g *Gateway) measureConnections(f factory) {
+	f.gaugeFunc("open_connections", "Open connections of clients.", nil, func() float64 { return float64(g.server.Open()) })
+	for why, reason := range map[downstream.Fault]string{
+		downstream.TooManyConnections: "max_connections", downstream.TooManyOfAddress: "max_connections_per_ip",
+	} {
+		f.counterFunc("connections_refused_total", "Connections that got no place, by the limit that was reached.",
+			prometheus.Labels{"reason": reason}, func() float64 { return float64(g.server.Refused(why)) })
+	}
 }
 
 // measureUpstream makes the metrics of the pool of connections.

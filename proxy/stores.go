@@ -9,9 +9,7 @@ import (
 
 // measureStores makes the metrics that are asked for their value at a scrape.
 func (g *Gateway) measureStores(f factory) {
-	f.gaugeFunc("open_connections", "Open connections of clients.", nil, func() float64 {
-		return float64(g.server.Open())
-	})
+	g.measureConnections(f)
 	f.gaugeFunc("upstream_up", "1 when the upstream can be reached.", nil, func() float64 { return oneIf(!g.health.down.Load()) })
 	f.gaugeFunc("draining", "1 while the gateway tells clients to go elsewhere.", nil, func() float64 { return oneIf(g.withdrawn.Load()) })
 	f.gaugeFunc("store_bytes", "Memory that the counts take.", nil, func() float64 {

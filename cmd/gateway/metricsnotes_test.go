@@ -9,7 +9,7 @@ type group struct {
 }
 
 var groups = []group{
-	{"Requests", []string{"requests_", "request_", "overhead_", "open_", "panics_", "access_"}},
+	{"Requests", []string{"requests_", "request_", "overhead_", "open_", "connections_", "panics_", "access_"}},
 	{"Limits", []string{"limit_", "store_"}},
 	{"Bot loops", []string{"loopguard_", "webhook_"}},
 	{"Upstream", []string{"upstream_"}},
@@ -29,13 +29,14 @@ func (g group) of(name string) bool {
 type note struct{ unit, normal string }
 
 var notes = map[string]note{
-	"requests_total":           {"requests", "mostly `source=\"upstream\"`. `code=\"429\",source=\"gateway\"` is a limit at work, no error; 5xx with `source=\"gateway\"` uses up the error budget."},
-	"request_duration_seconds": {"seconds", "the upstream's time and a fraction of a millisecond. `other` holds downloads and event streams, which last as long as they flow."},
-	"overhead_seconds":         {"seconds", "nearly everything below 0.0016. More means that the CPU is short, or that tokens are being introspected (once for each, in the upstream's time). Streamed answers are left out."},
-	"requests_in_flight":       {"requests", "requests per second times their duration. It grows when the upstream slows down."},
-	"open_connections":         {"connections", "steady; far below `listen.max_connections` where that is set, and below the limit of file descriptors."},
-	"panics_total":             {"faults", "0. Each one is a bug: the log has the stack."},
-	"access_log_dropped_total": {"lines", "0. Else whatever reads the gateway's standard output is too slow."},
+	"requests_total":            {"requests", "mostly `source=\"upstream\"`. `code=\"429\",source=\"gateway\"` is a limit at work, no error; 5xx with `source=\"gateway\"` uses up the error budget."},
+	"request_duration_seconds":  {"seconds", "the upstream's time and a fraction of a millisecond. `other` holds downloads and event streams, which last as long as they flow."},
+	"overhead_seconds":          {"seconds", "nearly everything below 0.0016. More means that the CPU is short, or that tokens are being introspected (once for each, in the upstream's time). Streamed answers are left out, and so is the time until a client has sent its body."},
+	"requests_in_flight":        {"requests", "requests per second times their duration. It grows when the upstream slows down."},
+	"open_connections":          {"connections", "steady; far below `listen.max_connections` where that is set, and below the limit of file descriptors."},
+	"connections_refused_total": {"connections", "0. `max_connections_per_ip`: one client opens too many, or many clients share an address. `max_connections`: the gateway is full."},
+	"panics_total":              {"faults", "0. Each one is a bug: the log has the stack."},
+	"access_log_dropped_total":  {"lines", "0. Else whatever reads the gateway's standard output is too slow."},
 
 	"limit_decisions_total":    {"decisions", "mostly `admitted`. `refused` comes in bursts of few clients; `would_refuse` only in shadow mode. A message array is one decision."},
 	"limit_near_total":         {"decisions", "well below `admitted`. When it rises, clients are about to be refused."},
@@ -54,7 +55,7 @@ var notes = map[string]note{
 
 	"upstream_requests_total":           {"answers", "mostly 2xx. `code=\"429\"` must be 0: ChatShipper limits somebody whom our limits let through, or who goes around us."},
 	"upstream_request_duration_seconds": {"seconds", "what ChatShipper needs. Of a streamed answer only the time to its head."},
-	"upstream_errors_total":             {"calls", "0, a rare `reset` apart. `no_free_conns` means that `upstream.max_connections` is too small or the upstream too slow."},
+	"upstream_errors_total":             {"calls", "0, a rare `reset` apart. `no_free_conns` means that `upstream.max_connections` is too small or the upstream too slow, `client` that a client broke off in the middle of its body."},
 	"upstream_up":                       {"0 or 1", "1. Without `upstream.health_check.path` it only follows the calls."},
 	"upstream_connections":              {"connections", "`used` follows the load, far below `gateway_upstream_connections_capacity`."},
 	"upstream_connections_capacity":     {"connections", "`upstream.max_connections`."},
