@@ -307,3 +307,13 @@ func (g *running) metric(t *testing.T, series string) float64 {
 	t.Fatalf("there is no series %q", series)
 	return 0
 }
+
+func eventually(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if true() {
+			return
+		}
+	}
+	t.Errorf("it never became true that %s", what)
+}

@@ -44,11 +44,14 @@ func (c *Conn) take(fd uintptr) bool {
 		case err == syscall.EINTR: //nolint:errorlint // a system call returns it unwrapped
 			continue
 		case err == syscall.EAGAIN: //nolint:errorlint // likewise
-			if c.state.Load() == busy && !c.rest() {
+			if c.state.Load() == idle {
+				c.free()
+				return false
+			}
+			if !c.rest() {
 				c.input = io.ErrClosedPipe
 				return true
 			}
-			c.free()
 			return false
 		case err != nil || n <= 0:
 			c.input = io.EOF

@@ -203,7 +203,8 @@ func (c *Conn) rest() bool {
 	if c.raw != nil {
 		c.free()
 	}
-	return c.state.CompareAndSwap(busy, idle)
+	return c.state.CompareAndSwap(busy, idle) &&
+		!(c.server.stopping.Load() && c.state.CompareAndSwap(idle, closing))
 }
 
 // wake ends the rest. It reports false when somebody ended the connection.

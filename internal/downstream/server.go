@@ -28,7 +28,7 @@ type Server struct {
 	listeners map[net.Listener]bool
 	conns     map[*Conn]bool
 	addresses map[netip.Addr]int // open connections, where they are limited
-	stopping  bool
+	stopping  atomic.Bool // written with mu held
 	emptied   chan struct{} // closed when the last connection ends while stopping
 }
 
@@ -84,7 +84,7 @@ func isTemporary(err error) bool {
 func (s *Server) adopt(ln net.Listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping {
+	if s.stopping.Load() {
 		_ = ln.Close()
 		return false
 	}
@@ -116,7 +116,7 @@ func (s *Server) admit(nc net.Conn) *Conn {
 	c.state.Store(idle)
 	s.mu.Lock()
 	s.conns[c] = true
-	if s.stopping {
+	if s.stopping.Load() {
 		c.closeIdle()
 	}
 	s.mu.Unlock()
@@ -132,7 +132,7 @@ func (s *Server) left(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.stopping && len(s.conns) == 0 {
+	if s.stopping.Load() && len(s.conns) == 0 {
 		s.announce()
 	}
 }
@@ -153,20 +153,11 @@ func peerOf(nc net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// CloseIdle closes the connections that wait for a request.
-func (s *Server) CloseIdle() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		c.closeIdle()
-	}
-}
-
 // Shutdown closes the listeners and the idle connections, and waits until the
 // others have answered. When ctx ends first, it cuts them and says so.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	s.stopping = true
+	s.stopping.Store(true)
 	for ln := range s.listeners {
 		_ = ln.Close()
 	}

@@ -27,11 +27,11 @@ func (c *conn) receive(resp *Response, req *Request) error {
 			c.keep = c.keep && !req.Upgrade
 			return nil
 		}
-		if resp.Status == 101 && req.Upgrade {
+		if resp.Status == 101 && req.Upgrade && resp.isWebSocket() {
 			return nil
 		}
 		if resp.Status == 101 {
-			return http1.MalformedError("101 Switching Protocols to a request that asked for none")
+			return http1.MalformedError("101 Switching Protocols to what the request did not ask for")
 		}
 	}
 	return http1.MalformedError("more than 10 interim answers")

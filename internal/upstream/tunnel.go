@@ -13,6 +13,21 @@ type tunnel struct {
 	early []byte // what came behind the answer
 }
 
+// isWebSocket reports whether the answer changes the protocol to the one that may
+// be asked for.
+func (r *Response) isWebSocket() bool {
+	found := 0
+	for i := range r.Fields {
+		switch f := &r.Fields[i]; {
+		case is(f.Name, "upgrade") && is(f.Value, "websocket"):
+			found |= 1
+		case is(f.Name, "connection") && is(f.Value, "upgrade"):
+			found |= 2
+		}
+	}
+	return found == 3
+}
+
 // switchProtocols makes a tunnel of the connection.
 func (c *conn) switchProtocols(resp *Response) error {
 	early := append([]byte(nil), c.window()...)

@@ -32,7 +32,8 @@ type Request struct {
 	// returns ReasonSource.
 	Source  io.Reader
 	Chunked bool
-	// Upgrade allows the answer 101, which makes Response.Tunnel.
+	// Upgrade says that Head asks for a WebSocket. It allows the answer 101, which
+	// makes Response.Tunnel.
 	Upgrade bool
 
 	// HeadMethod says that the answer has no body, whatever its header says.
