@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -74,7 +75,7 @@ func checkForwarded(t *testing.T, input string, seen []byte) (n int) {
 	in := bufio.NewReader(bytes.NewReader(seen))
 	for ; ; n++ {
 		req, err := http.ReadRequest(in)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return n
 		}
 		if err != nil {
@@ -84,7 +85,7 @@ func checkForwarded(t *testing.T, input string, seen []byte) (n int) {
 			t.Fatalf("%q: the upstream could not read the body in %q: %v", input, seen, err)
 		}
 		for _, hop := range []string{"Connection", "Keep-Alive", "Te", "Trailer", "Proxy-Connection", "Expect"} {
-			if req.Header.Get(hop) != "" && !(hop == "Connection" && strings.EqualFold(req.Header.Get("Upgrade"), "websocket")) {
+			if req.Header.Get(hop) != "" && (hop != "Connection" || req.Header.Get("Upgrade") != "websocket") {
 				t.Errorf("%q: %s went upstream: %q", input, hop, seen)
 			}
 		}
@@ -99,8 +100,8 @@ func readAnswers(t *testing.T, input string, heard []byte) (n int) {
 	}
 	for ; ; n++ {
 		resp, err := http.ReadResponse(in, &http.Request{Method: method})
-		if err == io.ErrUnexpectedEOF || err == io.EOF {
-			if in.Buffered() > 0 || err == io.ErrUnexpectedEOF && len(heard) > 0 && n == 0 {
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			if in.Buffered() > 0 || errors.Is(err, io.ErrUnexpectedEOF) && len(heard) > 0 && n == 0 {
 				t.Errorf("%q: the client heard %q", input, heard)
 			}
 			return n

@@ -225,6 +225,9 @@ func (w *caller) say(text string) {
 	}
 }
 
+// send is say for another goroutine: what goes wrong shows in what is heard.
+func (w *caller) send(text string) { _, _ = io.WriteString(w.conn, text) }
+
 // until reads up to the first occurrence of end.
 func (w *caller) until(end string) string {
 	w.t.Helper()
@@ -308,10 +311,10 @@ func (g *running) metric(t *testing.T, series string) float64 {
 	return 0
 }
 
-func eventually(t *testing.T, what string, true func() bool) {
+func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if true() {
+		if holds() {
 			return
 		}
 	}

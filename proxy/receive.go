@@ -35,7 +35,7 @@ func (x *exchange) incomplete(err error) bool {
 	switch {
 	case errors.Is(err, errTooLarge):
 		return x.refuse(apierror.PayloadTooLarge)
-	case errors.As(err, &why) && why == downstream.BodyTimedOut:
+	case errors.As(err, &why) && why == downstream.ErrBodyTimedOut:
 		return x.refuse(apierror.RequestTimeout)
 	}
 	return x.refuseWith(apierror.Error{Code: apierror.InvalidRequest, Message: badBody})

@@ -3,10 +3,8 @@ package proxy
 import (
 	"errors"
 	"io"
-	"net"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/chatshipper/gateway/internal/upstream"
 )
@@ -63,7 +61,7 @@ func (x *exchange) stream() {
 	buf := pieces.Get().(*[pieceSize + chunkFrame]byte)
 	defer pieces.Put(buf)
 	for err == nil {
-		err = x.pass1(buf, chunked)
+		err = x.piece(buf, chunked)
 	}
 	if err == io.EOF { //nolint:errorlint // as a Reader returns it
 		return
@@ -74,14 +72,14 @@ func (x *exchange) stream() {
 	}
 }
 
-// pass1 hands one piece on.
-func (x *exchange) pass1(buf *[pieceSize + chunkFrame]byte, chunked bool) error {
+// piece hands one piece on.
+func (x *exchange) piece(buf *[pieceSize + chunkFrame]byte, chunked bool) error {
 	start := chunkFrame / 2
 	n, err := x.answer.Stream.Read(buf[start : start+pieceSize])
 	x.bytesOut += int64(n)
 	end := start + n
 	if chunked {
-		start, end = frame(buf[:], n, err == io.EOF) //nolint:errorlint // as a Reader returns it
+		start, end = frame(buf[:], n, err == io.EOF)
 	}
 	if start < end {
 		if wrong := x.conn.Write(buf[start:end], nil); wrong != nil {
@@ -106,62 +104,4 @@ func frame(buf []byte, n int, last bool) (start, end int) {
 		end += copy(buf[end:], "0\r\n\r\n")
 	}
 	return start, end
-}
-
-// tunnelIdle is how long a WebSocket may be silent in both directions.
-const tunnelIdle = time.Hour
-
-// openTunnel hands the connection over to a WebSocket. Nothing of the exchange
-// goes with it.
-func (x *exchange) openTunnel() {
-	client, server := x.conn.Net(), x.answer.Tunnel
-	x.answer.Tunnel = nil
-	x.conn.Tunnel(func(early []byte) {
-		defer func() { _ = server.Close() }()
-		if _, err := server.Write(early); err != nil {
-			return
-		}
-		join(client, server)
-	})
-}
-
-func (x *exchange) closeTunnel() {
-	if x.answer.Tunnel != nil {
-		_ = x.answer.Tunnel.Close()
-		x.answer.Tunnel = nil
-	}
-}
-
-// join copies both ways until both have ended, or one broke.
-func join(client, server net.Conn) {
-	done := make(chan bool, 2)
-	for _, way := range [...]struct{ to, from net.Conn }{{server, client}, {client, server}} {
-		go func() {
-			done <- copyUntil(way.to, way.from)
-		}()
-	}
-	if whole := <-done; !whole {
-		_ = client.SetDeadline(time.Unix(1, 0))
-		_ = server.SetDeadline(time.Unix(1, 0))
-	}
-	<-done
-}
-
-// copyUntil copies until from ends, and hands the end on. It reports false when
-// something broke instead.
-func copyUntil(to, from net.Conn) bool {
-	buf := pieces.Get().(*[pieceSize + chunkFrame]byte)
-	defer pieces.Put(buf)
-	for {
-		n, err := from.Read(buf[:])
-		if n > 0 {
-			if _, wrong := to.Write(buf[:n]); wrong != nil {
-				return false
-			}
-		}
-		if err != nil {
-			half, ok := to.(interface{ CloseWrite() error })
-			return err == io.EOF && ok && half.CloseWrite() == nil //nolint:errorlint // a Read returns it unwrapped
-		}
-	}
 }

@@ -119,7 +119,7 @@ func unread(why downstream.Fault) apierror.Error {
 
 const (
 	badRequestLine   problem = "The request line is malformed: it must be a method, a path and HTTP/1.1 with one space between them, and end in CRLF like every header line."
-	tooManyOfAddress         = "Your address has too many connections open. Close some, or use the open ones again."
+	tooManyOfAddress string  = "Your address has too many connections open. Close some, or use the open ones again."
 )
 
 // Refusal is a whole answer in the shape of every other error.

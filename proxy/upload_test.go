@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -96,7 +97,7 @@ func chunksOf(in *bufio.Reader) io.Reader {
 			if err == nil {
 				_, err = in.ReadString('\n')
 			}
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF // only a last chunk ends the body
 			}
 			if err != nil || n == 0 {
@@ -130,9 +131,9 @@ func TestLargeUploadsFlowThroughByteForByte(t *testing.T) {
 		body := strings.Repeat("0123456789abcdefX", size/17+1)[:size]
 		want := fmt.Sprintf("%d %x", size, sha256.Sum256([]byte(body)))
 		c := g.dial(t)
-		go c.say(fmt.Sprintf("POST /v2/files HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size) + body)
+		go c.send(fmt.Sprintf("POST /v2/files HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size) + body)
 		c.until(want)
-		go c.say("POST /v2/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + inChunks(body, 7000) + "0\r\nX-Role: admin\r\n\r\n")
+		go c.send("POST /v2/files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + inChunks(body, 7000) + "0\r\nX-Role: admin\r\n\r\n")
 		c.until(want)
 	}
 	s.mu.Lock()

@@ -55,8 +55,10 @@ func TestWhatIsExpiredStaysExpired(t *testing.T) {
 		w.Set(time.Second)
 		time.Sleep(2 * time.Second)
 		w.Set(time.Second)
-		if w.Clear() || w.Clear() {
-			t.Error("an expired watch can be used again")
+		for range 2 {
+			if w.Clear() {
+				t.Error("an expired watch can be used again")
+			}
 		}
 		time.Sleep(time.Minute)
 		w.Remove()

@@ -41,9 +41,9 @@ func (c *Conn) take(fd uintptr) bool {
 		c.grab()
 		n, err := syscall.Read(int(fd), c.buf[c.w:])
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // a system call returns it unwrapped
+		case err == syscall.EINTR:
 			continue
-		case err == syscall.EAGAIN: //nolint:errorlint // likewise
+		case err == syscall.EAGAIN:
 			if c.state.Load() == idle {
 				c.free()
 				return false

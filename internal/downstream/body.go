@@ -116,7 +116,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 func (c *Conn) readChunked(p []byte) (n int, err error) {
 	b := &c.body
 	for n == 0 && !b.done() {
-		window, used := c.buf[c.r:c.w], 0
+		window := c.buf[c.r:c.w]
 		if b.raw != nil && len(window) == 0 {
 			window = b.raw[b.r:b.w]
 		}
@@ -126,9 +126,9 @@ func (c *Conn) readChunked(p []byte) (n int, err error) {
 			}
 			continue
 		}
-		var data []byte
-		if data, used, err = b.chunks.Next(window, len(p)); err != nil {
-			return 0, BodyMalformed
+		data, used, wrong := b.chunks.Next(window, len(p))
+		if wrong != nil {
+			return 0, ErrBodyMalformed
 		}
 		n = copy(p, data)
 		if c.r < c.w {
@@ -182,16 +182,16 @@ func (c *Conn) receive(p []byte) (int, error) {
 func (c *Conn) broken(err error) error {
 	c.Hangup(true)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return BodyTimedOut
+		return ErrBodyTimedOut
 	}
-	return BodyCut
+	return ErrBodyCut
 }
 
 // arrived lifts the time limit once the body is whole.
 func (c *Conn) arrived() error {
 	if c.body.begun && c.body.done() && !c.watch.Clear() {
 		c.Hangup(true)
-		return BodyTimedOut
+		return ErrBodyTimedOut
 	}
 	return nil
 }

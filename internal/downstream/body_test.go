@@ -12,18 +12,18 @@ func TestBodiesArriveWhole(t *testing.T) {
 		body := strings.Repeat("x", size)
 		want := "POST / " + itoa(size) + " " + body[:min(size, 20)]
 		c := s.dial()
-		go c.say("POST / HTTP/1.1\r\nContent-Length: ", itoa(size), "\r\n\r\n", body, get)
+		go c.send("POST / HTTP/1.1\r\nContent-Length: ", itoa(size), "\r\n\r\n", body, get)
 		c.hear(want)
 		c.hear("GET /a 0 ")
 		for _, piece := range []int{1 << 20, 4000, 100} {
 			c := s.dial()
 			go func() {
-				c.say("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+				c.send("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
 				for rest := body; rest != ""; rest = rest[min(piece, len(rest)):] {
 					part := rest[:min(piece, len(rest))]
-					c.say(hex(len(part))+"\r\n", part, "\r\n")
+					c.send(hex(len(part))+"\r\n", part, "\r\n")
 				}
-				c.say("0\r\n\r\n" + get) // the next request may come with the last chunk
+				c.send("0\r\n\r\n" + get) // the next request may come with the last chunk
 			}()
 			c.hear(want)
 			c.hear("GET /a 0 ")

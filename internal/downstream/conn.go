@@ -116,6 +116,10 @@ func (c *Conn) closeIdle() {
 // cut ends the connection from outside, whatever it does.
 func (c *Conn) cut() {
 	c.state.Store(closing)
+	if c.tunnelling.Load() { // whoever uses it sets deadlines of its own
+		_ = c.socket.Close()
+		return
+	}
 	c.expire()
 }
 
@@ -203,8 +207,10 @@ func (c *Conn) rest() bool {
 	if c.raw != nil {
 		c.free()
 	}
-	return c.state.CompareAndSwap(busy, idle) &&
-		!(c.server.stopping.Load() && c.state.CompareAndSwap(idle, closing))
+	if !c.state.CompareAndSwap(busy, idle) {
+		return false
+	}
+	return !c.server.stopping.Load() || !c.state.CompareAndSwap(idle, closing)
 }
 
 // wake ends the rest. It reports false when somebody ended the connection.

@@ -35,7 +35,7 @@ func TestManyPipelinedRequestsGetOneAnswerEach(t *testing.T) {
 	h := new(echo)
 	c := serve(t, h, nil).dial()
 	const n = 500 // several buffers full
-	go c.say(strings.Repeat("POST /p HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", n))
+	go c.send(strings.Repeat("POST /p HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", n))
 	for range n {
 		c.hear("POST /p 3 abc")
 	}
@@ -142,8 +142,8 @@ func TestSlowClientsAreHungUpOn(t *testing.T) {
 	t.Run("an answer that nobody reads", func(t *testing.T) {
 		result := make(chan error, 1)
 		s := serve(t, &echo{before: func(c *Conn) bool {
-			for err := error(nil); ; {
-				if err = c.Write(make([]byte, 1<<20), nil); err != nil {
+			for {
+				if err := c.Write(make([]byte, 1<<20), nil); err != nil {
 					result <- err
 					return true
 				}

@@ -77,19 +77,19 @@ const (
 type BodyError uint8
 
 const (
-	// BodyTimedOut means that it was not whole within Config.ReadTimeout.
-	BodyTimedOut BodyError = iota
-	// BodyCut means that the client ended the connection inside the body.
-	BodyCut
-	// BodyMalformed means that the chunked coding is wrong.
-	BodyMalformed
+	// ErrBodyTimedOut means that it was not whole within Config.ReadTimeout.
+	ErrBodyTimedOut BodyError = iota
+	// ErrBodyCut means that the client ended the connection inside the body.
+	ErrBodyCut
+	// ErrBodyMalformed means that the chunked coding is wrong.
+	ErrBodyMalformed
 )
 
 // Error is a sentence.
 func (e BodyError) Error() string {
 	return [...]string{
-		BodyTimedOut:  "cannot wait longer for the request body",
-		BodyCut:       "cannot read the whole request body: the client ended the connection",
-		BodyMalformed: "cannot read the request body: bad chunked coding",
+		ErrBodyTimedOut:  "cannot wait longer for the request body",
+		ErrBodyCut:       "cannot read the whole request body: the client ended the connection",
+		ErrBodyMalformed: "cannot read the request body: bad chunked coding",
 	}[e]
 }

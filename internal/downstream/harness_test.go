@@ -3,6 +3,7 @@ package downstream
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -97,7 +98,7 @@ func (e *echoed) Handle() {
 		n, err := e.c.Read(piece)
 		text += string(piece[:n])
 		if err != nil {
-			if whole = err == io.EOF; !whole {
+			if whole = errors.Is(err, io.EOF); !whole {
 				_ = e.c.Write([]byte(err.Error()+"\n"), nil)
 				return
 			}
@@ -169,6 +170,9 @@ func (c *client) say(text ...string) {
 	}
 }
 
+// send is say for another goroutine: what goes wrong shows in what is heard.
+func (c *client) send(text ...string) { _, _ = io.WriteString(c.Conn, strings.Join(text, "")) }
+
 func (c *client) hear(want string) {
 	c.t.Helper()
 	if got, err := c.in.ReadString('\n'); got != want+"\n" {
@@ -184,10 +188,10 @@ func (c *client) closed() {
 	}
 }
 
-func eventually(t *testing.T, what string, true func() bool) {
+func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if true() {
+		if holds() {
 			return
 		}
 	}

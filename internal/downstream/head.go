@@ -51,7 +51,7 @@ func (c *Conn) begin() bool {
 // plausible tells the beginning of a head from what can't become one, so that
 // nobody waits for its end: a line feed alone, or another protocol.
 func plausible(b []byte) bool {
-	if len(b) > 0 && !http1.IsTokenByte(b[0]) && !(len(b) == 1 && b[0] == '\r') {
+	if len(b) > 0 && !http1.IsTokenByte(b[0]) && (len(b) > 1 || b[0] != '\r') {
 		return false
 	}
 	for len(b) > 0 {

@@ -1,6 +1,7 @@
 package downstream
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"net/netip"
@@ -97,7 +98,7 @@ func proxied(t *testing.T, change func(*Config)) (*served, func() string) {
 func loopback(a netip.Addr) bool { return a == addr("127.0.0.1") }
 
 func binaryHeader(command, family byte, rest ...byte) string {
-	head := append([]byte(signature), command, family)
+	head := append(bytes.Clone(signature), command, family)
 	head = binary.BigEndian.AppendUint16(head, uint16(len(rest)))
 	return string(append(head, rest...))
 }

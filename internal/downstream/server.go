@@ -28,8 +28,8 @@ type Server struct {
 	listeners map[net.Listener]bool
 	conns     map[*Conn]bool
 	addresses map[netip.Addr]int // open connections, where they are limited
-	stopping  atomic.Bool // written with mu held
-	emptied   chan struct{} // closed when the last connection ends while stopping
+	stopping  atomic.Bool        // written with mu held
+	emptied   chan struct{}      // closed when the last connection ends while stopping
 }
 
 // New makes a server. It listens to nothing yet.

@@ -38,7 +38,7 @@ func (c *conn) sendSource(req *Request) error {
 			}
 		}
 		switch {
-		case err == io.EOF: //nolint:errorlint // as a Reader must return it
+		case err == io.EOF:
 			return c.endSource(req.Chunked)
 		case err != nil:
 			return sourceError{err}

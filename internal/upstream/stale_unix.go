@@ -96,9 +96,9 @@ func (c *conn) converse(fd uintptr) (done bool) {
 	for {
 		n, err := syscall.Read(int(fd), c.buf[:firstRead])
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // a system call returns it unwrapped
+		case err == syscall.EINTR:
 			continue
-		case err == syscall.EAGAIN: //nolint:errorlint // likewise
+		case err == syscall.EAGAIN:
 			return false
 		case err != nil:
 			a.err = err
