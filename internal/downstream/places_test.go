@@ -195,7 +195,7 @@ func FuzzProxyHeader(f *testing.F) {
 			if got.IsValid() && (got.Is4In6() || got.Zone() != "") {
 				t.Errorf("%q: address %v has a second spelling", line, got.Addr)
 			}
-			if !got.ok && got.IsValid() && got.Addr == b {
+			if !got.ok && got.IsValid() {
 				t.Errorf("a refused header names %v", got.Addr)
 			}
 		}

@@ -95,7 +95,10 @@ func parseText(line string) (client netip.Addr, ok bool) {
 	if err != nil || source.Is4() != destination.Is4() {
 		return client, false
 	}
-	return source.Unmap(), family == "TCP4" && source.Is4() || family == "TCP6" && source.Is6()
+	if family != "TCP4" && source.Is4() || family != "TCP6" && source.Is6() {
+		return client, false
+	}
+	return source.Unmap(), true
 }
 
 // isPort reports whether b is a number from 0 to 65535 without leading zeros.
