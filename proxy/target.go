@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	badTarget    problem = "The request target is malformed: it must be a path without control characters, backslash, fragment, %00 or broken percent-encoding."
+	badTarget    problem = "The request target is malformed: it must be a path in ASCII without control characters, backslash, fragment, %00 or broken percent-encoding."
 	badAuthority problem = "The request target names another host than the Host header, or holds user information."
 	badHost      problem = "The Host header is missing or malformed."
 )
@@ -55,15 +55,18 @@ func splitAbsolute(target []byte) (authority, rest []byte, ok bool) {
 }
 
 // isTarget reports whether the target's bytes have one reading only: no control
-// character, space, backslash or fragment, and whole percent-escapes that don't
-// hide a NUL, in the path and in the query alike.
+// character, space, backslash, fragment or byte beyond ASCII, and whole
+// percent-escapes that don't hide a NUL, in the path and in the query alike.
+// Node.js takes a byte beyond ASCII for no HTTP at all and closes the connection;
+// under Fastify it doesn't say so, and another client's request would be lost on
+// it.
 func isTarget(target []byte) bool {
 	if len(target) == 0 || target[0] != '/' {
 		return false
 	}
 	for i, c := range target {
 		switch {
-		case c <= ' ' || c == 0x7f || c == '#' || c == '\\':
+		case c <= ' ' || c >= 0x7f || c == '#' || c == '\\':
 			return false
 		case c == '%' && !isEscape(target[i:]):
 			return false

@@ -12,7 +12,7 @@ func TestTargetInOriginForm(t *testing.T) {
 	}
 	is("/v2/messages?a=b%20c", "h", "/v2/messages?a=b%20c")
 	is("//v2//x/./y;z", "h", "//v2//x/./y;z")
-	is("/caf\xc3\xa9", "h", "/caf\xc3\xa9")
+	is("/caf%C3%A9", "h", "/caf%C3%A9")
 	is("http://h/v2/messages", "h", "/v2/messages")
 	is("HTTPS://H:8080/v2", "h:8080", "/v2")
 	is("http://h", "h", "/")
@@ -33,6 +33,8 @@ func TestMalformedTargetRefused(t *testing.T) {
 	refused("/v2/%4", "h", badTarget)
 	refused("/v2?q=100%", "h", badTarget)
 	refused("/v2/\x7f", "h", badTarget)
+	refused("/caf\xc3\xa9", "h", badTarget)
+	refused("/v2?q=\x80", "h", badTarget)
 	refused("ftp://h/", "h", badTarget)
 	refused("http://h?x", "h", badTarget)
 	refused("foo:443", "h", badTarget)
