@@ -45,7 +45,7 @@ check_go() {
 install_npm_packages() {
 	local done=e2e/node_modules/.installed
 	if [ ! -e "$done" ] || ! cmp -s e2e/package-lock.json "$done"; then
-		echo 'installing npm packages into e2e/node_modules: the official SDK, pinned by e2e/package-lock.json'
+		echo 'installing npm packages into e2e/node_modules: the official SDK, routers and body parsers, pinned by e2e/package-lock.json'
 		(cd e2e && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 		find e2e/node_modules -name '.env*' -type f -delete
 		cp e2e/package-lock.json "$done"
