@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -132,4 +134,62 @@ func post(target, host, body string, headers ...string) string {
 	}
 	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
 	return b.String()
+}
+
+// pair is a worker's connections: to the gateway, and to the upstream without it.
+type pair struct{ gateway, upstream *pipe }
+
+// inPairs calls do for 0 to n-1, from a few workers at once, and reports errors.
+func inPairs(t *testing.T, gateway, upstream string, n int, do func(p pair, i int) error) {
+	t.Helper()
+	var next atomic.Int32
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			p := pair{&pipe{address: gateway}, &pipe{address: upstream}}
+			defer p.gateway.close()
+			defer p.upstream.close()
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := do(p, i); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// readMessage is a message as an upstream has read it.
+type readMessage struct {
+	Conversation string `json:"conversation"` // as JSON; empty when there is none
+	Content      string `json:"content"`      // as JSON, without the conversation; never an empty object
+}
+
+// body is the message as one sends it to POST /v2/messages.
+func (m readMessage) body() string {
+	if m.Conversation == "" {
+		return m.Content
+	}
+	return `{"conversation":` + m.Conversation + "," + m.Content[1:]
+}
+
+// wantSaid checks that the gateway has counted a bot's message n times: as many
+// more as fit are admitted, and then no other.
+func wantSaid(g *pipe, token string, m readMessage, n int) error {
+	const limit = 8
+	more := "[" + strings.TrimSuffix(strings.Repeat(m.body()+",", limit-n), ",") + "]"
+	for _, try := range []struct {
+		body   string
+		status int
+	}{{more, 201}, {m.body(), 429}} {
+		a, err := g.send(post("/v2/messages", g.address, try.body, "Content-Type: application/json", "Authorization: Bearer "+token))
+		if err != nil {
+			return err
+		}
+		if a.status != try.status {
+			return fmt.Errorf("the upstream was given %v, which the gateway has not counted %d times: %.200s is answered %.200s, want %d",
+				m, n, try.body, a, try.status)
+		}
+	}
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -26,7 +25,6 @@ type routerHit struct {
 
 // routerRun is one router behind a gateway, and what has come of the spellings.
 type routerRun struct {
-	name            string
 	router, gateway string // addresses
 	direct, refused atomic.Int32
 	judged          atomic.Int32
@@ -44,9 +42,11 @@ func TestNoSpellingOfAPathPassesARouterUncounted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t, "http://"+oracle[name], setup{rest: onlyIdentical})
-			run := &routerRun{name: name, router: oracle[name], gateway: g.address}
+			run := &routerRun{router: oracle[name], gateway: g.address}
 			list := spellings(rand.New(rand.NewPCG(spellingSeed, 0)), g.address, 600)
-			run.each(list, func(p pair, i int) error { return run.check(p, &list[i], i) }, t)
+			inPairs(t, run.gateway, run.router, len(list), func(p pair, i int) error {
+				return list[i].explain(run.check(p, &list[i], i))
+			})
 			t.Logf("%d spellings: %d reach a handler without a gateway; of those the gateway counted %d where the handler found them and refused %d",
 				len(list), run.direct.Load(), run.judged.Load(), run.refused.Load())
 			if run.direct.Load() < 60 || run.judged.Load() < 40 {
@@ -66,15 +66,14 @@ func TestABotCannotSpellItsWayPastTheRule(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t, "http://"+oracle[name], setup{rest: onlyIdentical})
-			run := &routerRun{name: name, router: oracle[name], gateway: g.address}
 			rng := rand.New(rand.NewPCG(spellingSeed, 1))
 			list := slices.DeleteFunc(spellings(rng, g.address, 600), func(s spelling) bool { return s.route.path == "/v2/conversations" })
 			rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 			token := mint(botUser, botScope)
-			run.each(list, func(p pair, i int) error {
+			inPairs(t, g.address, oracle[name], len(list), func(p pair, i int) error {
 				_, err := p.gateway.send(list[i].request(g.address, token))
-				return err
-			}, t)
+				return list[i].explain(err)
+			})
 			_, hits, err := fetch("http://" + oracle["control"] + "/" + name + "/" + spelled)
 			if err != nil || hits != "8" {
 				t.Errorf("%s of %d identical messages reached a handler, want 8 (%v)", hits, len(list), err)
@@ -83,31 +82,17 @@ func TestABotCannotSpellItsWayPastTheRule(t *testing.T) {
 	}
 }
 
-// pair is a worker's connections.
-type pair struct{ gateway, router *pipe }
-
-// each calls do for every spelling, from a few workers at once.
-func (run *routerRun) each(list []spelling, do func(p pair, i int) error, t *testing.T) {
-	var next atomic.Int32
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			p := pair{&pipe{address: run.gateway}, &pipe{address: run.router}}
-			defer p.gateway.close()
-			defer p.router.close()
-			for i := next.Add(1) - 1; int(i) < len(list); i = next.Add(1) - 1 {
-				if err := do(p, int(i)); err != nil {
-					t.Errorf("POST %q: %v", list[i].target, err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
 // request is a message of the bot in this spelling.
 func (s *spelling) request(host, token string) string {
 	return post(s.target, host, s.route.body, "Content-Type: application/json", "Authorization: Bearer "+token, "X-Conversation: "+spelled)
+}
+
+// explain says which spelling an error is about.
+func (s *spelling) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("POST %q: %w", s.target, err)
 }
 
 // check sends one spelling to the router, through the gateway, and asks the
@@ -115,7 +100,7 @@ func (s *spelling) request(host, token string) string {
 func (run *routerRun) check(p pair, s *spelling, i int) error {
 	token := mint(fmt.Sprintf("65aa0011223344556677%04x", i), botScope)
 	request := s.request(run.gateway, token)
-	direct, err := p.router.send(request)
+	direct, err := p.upstream.send(request)
 	if err != nil {
 		return fmt.Errorf("to the router: %w", err)
 	}
@@ -133,7 +118,8 @@ func (run *routerRun) check(p pair, s *spelling, i int) error {
 	}
 	run.judged.Add(1)
 	if message := s.route.messageOn(hit.Route); message != "" {
-		return wantCounted(p.gateway, token, hit.Conversation, message, 1)
+		conversation, _ := json.Marshal(hit.Conversation)
+		return wantSaid(p.gateway, token, readMessage{string(conversation), message}, 1)
 	}
 	return nil
 }
@@ -174,26 +160,4 @@ func (s *spelling) sameTarget(host string, direct, through answer) error {
 func hitOf(a answer) (hit routerHit, ok bool) {
 	text, err := base64.StdEncoding.DecodeString(a.header.Get("X-Oracle-Hit"))
 	return hit, err == nil && json.Unmarshal(text, &hit) == nil
-}
-
-// wantCounted checks that the gateway has counted n times what the bot says now:
-// as many more as fit are admitted, and then no other.
-func wantCounted(g *pipe, token, conversation, message string, n int) error {
-	const limit = 8
-	rest := "[" + strings.TrimSuffix(strings.Repeat(message+",", limit-n), ",") + "]"
-	for _, try := range []struct {
-		body   string
-		status int
-	}{{rest, 201}, {message, 429}} {
-		a, err := g.send(post("/v2/conversations/"+conversation+"/messages", g.address, try.body,
-			"Content-Type: application/json", "Authorization: Bearer "+token))
-		if err != nil {
-			return err
-		}
-		if a.status != try.status {
-			return fmt.Errorf("a message reached conversation %q and was not counted %d times there: %.80s was answered %s, want %d",
-				conversation, n, try.body, a, try.status)
-		}
-	}
-	return nil
 }
