@@ -95,7 +95,7 @@ var answerFields = func() (byLength [32][]struct {
 ) {
 	for kind, names := range map[answerKind][]string{
 		answerDropped: {
-			"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
+			"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
 			"Proxy-Authentication-Info", "TE", "Trailer", "Transfer-Encoding", "X-Request-ID",
 			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Used",
 			"X-RateLimit-Resource", "X-RateLimit-Policy", "RateLimit", "RateLimit-Policy",

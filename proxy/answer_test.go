@@ -73,7 +73,7 @@ func TestHeadErrorsHaveNoBody(t *testing.T) {
 func TestSuccessPassesUntouched(t *testing.T) {
 	body := "\x00\x01binary\xff"
 	g := answering(t, "HTTP/1.1 200 OK\r\nDate: Sun, 01 Mar 2026 08:00:00 GMT\r\nContent-Type: image/png\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: a=2\r\n"+
-		"x-lower: kept\r\nX-Total-Count: 7\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nX-RateLimit-Limit: 9\r\nServer: up\r\n"+
+		"x-lower: kept\r\nX-Total-Count: 7\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Authorization: x\r\nX-RateLimit-Limit: 9\r\nServer: up\r\n"+
 		fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body))
 	got := g.raw(t, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
 	for _, want := range []string{"Content-Type: image/png\r\n", "Set-Cookie: a=1; Path=/\r\n", "Set-Cookie: a=2\r\n", "x-lower: kept\r\n", "X-Total-Count: 7\r\n", "Server: up\r\n", "\r\n\r\n" + body} {
@@ -81,7 +81,7 @@ func TestSuccessPassesUntouched(t *testing.T) {
 			t.Errorf("%q is missing from %q", want, got)
 		}
 	}
-	for _, gone := range []string{"X-Hop", "Keep-Alive", "Connection:", "X-RateLimit-Limit: 9"} {
+	for _, gone := range []string{"X-Hop", "Keep-Alive", "Proxy-Authorization", "Connection:", "X-RateLimit-Limit: 9"} {
 		if strings.Contains(got, gone) {
 			t.Errorf("%q must not reach the client: %q", gone, got)
 		}

@@ -212,7 +212,7 @@ func (f *fields) dropNominated() {
 func (f *fields) drop(name []byte) {
 	for i := range f.n {
 		x := &f.list[i]
-		if x.kind == fieldOther && !isProtected(x.name) && equalFold(x.name, name) {
+		if (x.kind == fieldOther || x.kind == fieldAccept) && !isProtected(x.name) && equalFold(x.name, name) {
 			x.drop = true
 		}
 	}

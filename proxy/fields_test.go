@@ -63,14 +63,14 @@ func TestAmbiguousHeaderBlockRefused(t *testing.T) {
 }
 
 func TestConnectionNominatesFields(t *testing.T) {
-	f, p := parseBlock(t, "Connection: , close, X-Secret, Authorization, cookie, X-Forwarded-For, Content-Language\r\n"+
-		"X-Secret: 1\r\nAuthorization: Bearer t\r\nCookie: c=1\r\nX-Forwarded-For: 192.0.2.1\r\nContent-Language: en\r\n\r\n")
+	f, p := parseBlock(t, "Connection: , close, X-Secret, accept, Authorization, cookie, X-Forwarded-For, Content-Language\r\n"+
+		"X-Secret: 1\r\nAccept: text/html\r\nAuthorization: Bearer t\r\nCookie: c=1\r\nX-Forwarded-For: 192.0.2.1\r\nContent-Language: en\r\n\r\n")
 	if p != "" {
 		t.Fatal(p)
 	}
 	f.dropNominated()
 	for i := range f.n {
-		if x := &f.list[i]; x.drop != (string(x.name) == "X-Secret") {
+		if x := &f.list[i]; x.drop != (string(x.name) == "X-Secret" || string(x.name) == "Accept") {
 			t.Errorf("%s: dropped %v", x.name, x.drop)
 		}
 	}
