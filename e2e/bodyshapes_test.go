@@ -165,10 +165,18 @@ func as(name string, encode func(string) string) encoding {
 }
 
 var encodings = []encoding{
-	{nil, plainly}, as("identity", plainly), as("", plainly), as("Identity", plainly), as("identity, identity", plainly), as("none", plainly), as("gzip", plainly), as("utf-8", plainly), as("aws-chunked", plainly),
-	as("gzip", gzipped), as("GZIP", gzipped), as("x-gzip", gzipped), as(" gzip ", gzipped), as("gzip;q=1", gzipped), as("gzip, identity", gzipped), as("identity, gzip", gzipped), as("gzip,gzip", twice(gzipped)), as("identity", gzipped), {nil, gzipped}, as("gzip", twoMembers),
+	{nil, plainly},
+	as("identity", plainly), as("", plainly), as("Identity", plainly), as("identity, identity", plainly), as("none", plainly), as("gzip", plainly), as("utf-8", plainly), as("aws-chunked", plainly),
+	as("gzip", gzipped), as("GZIP", gzipped), as("x-gzip", gzipped), as(" gzip ", gzipped), as("gzip;q=1", gzipped), as("gzip, identity", gzipped), as("identity, gzip", gzipped), as("gzip,gzip", twice(gzipped)), as("identity", gzipped),
+	{nil, gzipped},
+	as("gzip", twoMembers),
 	as("deflate", deflated), as("Deflate", deflated), as("deflate", rawDeflated), as("x-deflate", deflated), as("br", brotli), as("BR", brotli), as("br, gzip", brotli), as("zstd", zstandard), as("compress", plainly), as("x-zstd", zstandard),
-	{[]string{"Content-Encoding: identity", "Content-Encoding: gzip"}, gzipped}, {[]string{"Content-Encoding: gzip", "Content-Encoding: identity"}, gzipped}, {[]string{"Content-Encoding: ", "Content-Encoding: gzip"}, gzipped}, {[]string{"content-encoding: gzip"}, gzipped}, {[]string{"TE: gzip"}, plainly}, {[]string{"Transfer-Encoding: gzip"}, gzipped},
+	{[]string{"Content-Encoding: identity", "Content-Encoding: gzip"}, gzipped},
+	{[]string{"Content-Encoding: gzip", "Content-Encoding: identity"}, gzipped},
+	{[]string{"Content-Encoding: ", "Content-Encoding: gzip"}, gzipped},
+	{[]string{"content-encoding: gzip"}, gzipped},
+	{[]string{"TE: gzip"}, plainly},
+	{[]string{"Transfer-Encoding: gzip"}, gzipped},
 }
 
 func plainly(s string) string { return s }
@@ -228,8 +236,23 @@ type charset struct {
 }
 
 var charsets = []charset{
-	{"utf-8", plainly}, {"utf-16le", utf16With(endian.LittleEndian, "")}, {"utf-16be", utf16With(endian.BigEndian, "")}, {"utf-16", utf16With(endian.LittleEndian, "\ufeff")}, {"utf-16", utf16With(endian.BigEndian, "\ufeff")}, {"ucs-2", utf16With(endian.LittleEndian, "")}, {"utf16", utf16With(endian.LittleEndian, "")}, {"UTF-16LE", utf16With(endian.LittleEndian, "")}, {`"utf-16le"`, utf16With(endian.LittleEndian, "")},
-	{"utf-32le", utf32}, {"utf-32", utf32}, {"utf-7", utf7}, {"utf-7-imap", utf7}, {"utf-8", utf7}, {"cesu-8", plainly}, {"utf-8-sig", plainly}, {"utf-8", utf16With(endian.LittleEndian, "\ufeff")},
+	{"utf-8", plainly},
+	{"utf-16le", utf16With(endian.LittleEndian, "")},
+	{"utf-16be", utf16With(endian.BigEndian, "")},
+	{"utf-16", utf16With(endian.LittleEndian, "\ufeff")},
+	{"utf-16", utf16With(endian.BigEndian, "\ufeff")},
+	{"ucs-2", utf16With(endian.LittleEndian, "")},
+	{"utf16", utf16With(endian.LittleEndian, "")},
+	{"UTF-16LE", utf16With(endian.LittleEndian, "")},
+	{`"utf-16le"`, utf16With(endian.LittleEndian, "")},
+	{"utf-32le", utf32},
+	{"utf-32", utf32},
+	{"utf-7", utf7},
+	{"utf-7-imap", utf7},
+	{"utf-8", utf7},
+	{"cesu-8", plainly},
+	{"utf-8-sig", plainly},
+	{"utf-8", utf16With(endian.LittleEndian, "\ufeff")},
 }
 
 func utf16With(order endian.AppendByteOrder, mark string) func(string) string {
