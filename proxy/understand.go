@@ -104,6 +104,9 @@ func (x *exchange) readTarget() bool {
 		raw = []byte("/") // its target is an authority; the method is refused later
 	}
 	target, p := originForm(raw, host)
+	if p == "" && target[0] == '*' && x.method != methodOptions {
+		p = badTarget // RFC 9112, section 3.2.4
+	}
 	if p != "" {
 		return x.misunderstood(p)
 	}

@@ -20,6 +20,7 @@ func TestAmbiguousRequestsNeverReachTheUpstream(t *testing.T) {
 		}
 	}
 	const post, host = "POST /v2/x HTTP/1.1\r\n", "Host: a\r\n"
+	refused("400", "GET * HTTP/1.1\r\n"+host+"\r\n")
 	refused("400", post+host+"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nX")
 	refused("400", post+host+"Transfer-Encoding: identity\r\n\r\n")
 	refused("400", post+host+"Transfer-Encoding: xchunked\r\n\r\n")
