@@ -120,7 +120,7 @@ var knownDifferences = []knownDifference{
 	row(`^target /v2/t\?.*;.*: request line: `,
 		"forwards a query with `;` as it is", "drops its parts with `;`", "the query belongs to the upstream; the gateway reads nothing of it"),
 	row(`: request framing: ours "length", Go's "chunked"`,
-		"sends a chunked request body with a Content-Length", "sends it in chunks", "a body is whole before it is forwarded: a client that breaks off is never taken for one that has finished"),
+		"sends a chunked request body up to `upstream.stream_above` with a Content-Length", "sends it in chunks", "it is whole before it is forwarded"),
 	row(` with an empty body: request framing: ours "length", Go's "none"`,
 		"keeps `Content-Length: 0`", "drops it where the method needs none", "the client's own words"),
 	row(`: (request|answer) (field trailer|trailers): `,

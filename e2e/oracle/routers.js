@@ -28,7 +28,7 @@ const hits = { express: {}, koa: {}, fastify: {} }
 // as well, so that no reading of bodies enters into this. An answer of 200 to a
 // new conversation says that its messages went into an existing one.
 function hit (router, route, id, req, res) {
-  const conversation = id === undefined ? req.headers['x-conversation'] : id
+  const conversation = id === undefined ? req.headers['x-conversation'] || '' : id
   const key = conversation.toLowerCase()
   if (route !== 'conversations') hits[router][key] = (hits[router][key] || 0) + 1
   res.setHeader('X-Oracle-Hit', encode(JSON.stringify({ route, conversation })))
