@@ -82,6 +82,29 @@ func TestABotCannotSpellItsWayPastTheRule(t *testing.T) {
 	}
 }
 
+// TestARequestThatTheUpstreamHangsUpOnCostsNobodyElse: Node.js takes no more header
+// than the gateway does, and what the gateway adds may be too much. Fastify then
+// hangs up without having said so.
+func TestARequestThatTheUpstreamHangsUpOnCostsNobodyElse(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, "http://"+startOracle(t, "routers.js")["fastify"], setup{rest: onlyIdentical})
+	large := &pipe{address: g.address}
+	defer large.close()
+	other := &pipe{address: g.address}
+	defer other.close()
+	for i := range 30 {
+		a, err := large.send(post("/v2/things", g.address, "", "X-Large: "+strings.Repeat("v", 16_270)))
+		if err != nil || a.status != 431 || strings.Contains(string(a.body), "headers_too_large") {
+			t.Fatalf("the large header is answered %s (%v), want the upstream's 431", a, err)
+		}
+		s := spelling{guardedRoutes[0].path, guardedRoutes[0]}
+		a, err = other.send(s.request(g.address, mint(fmt.Sprintf("65aa0011223344556677%04x", i), botScope)))
+		if err != nil || a.status != 201 {
+			t.Fatalf("another client's message is answered %s (%v)", a, err)
+		}
+	}
+}
+
 // request is a message of the bot in this spelling.
 func (s *spelling) request(host, token string) string {
 	return post(s.target, host, s.route.body, "Content-Type: application/json", "Authorization: Bearer "+token, "X-Conversation: "+spelled)

@@ -38,9 +38,11 @@ func (c *conn) receive(resp *Response, req *Request) error {
 }
 
 // frame decides where the body ends and whether the connection can carry
-// another request after it.
+// another request after it. An error without a Date comes from below the
+// application: the upstream could not read the request and is about to hang up,
+// which not every one says (Fastify doesn't).
 func (c *conn) frame(resp *Response, f *framing, headMethod bool) {
-	c.keep = !f.close && (!f.http10 || f.keepAlive)
+	c.keep = !f.close && (!f.http10 || f.keepAlive) && (resp.Status < 400 || f.dated || f.keepAlive)
 	c.patience = idleTime
 	if f.patience > 0 {
 		c.patience = min(c.patience, f.patience)

@@ -70,6 +70,9 @@ func TestWhatAnAnswerSays(t *testing.T) {
 	f(ok+"Connection: close\r\nContent-Length: 2\r\n\r\nok", 200, 2, "ok", closed)
 	f(ok+"Connection: X-Y , CLOSE\r\nContent-Length: 2\r\n\r\nok", 200, 2, "ok", closed)
 	f(ok+"Connection: keep-alive\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", 200, 2, "ok", closed)
+	f("HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno", 400, 2, "no", closed)
+	f("HTTP/1.1 400 Bad Request\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nno", 400, 2, "no", kept)
+	f("HTTP/1.1 400 Bad Request\r\nDate: x\r\nContent-Length: 2\r\n\r\nno", 400, 2, "no", kept)
 	f(ok+"Connection: keep-alive, closed\r\nContent-Length: 2\r\n\r\nok", 200, 2, "ok", kept)
 
 	// Answers without a body
@@ -80,9 +83,9 @@ func TestWhatAnAnswerSays(t *testing.T) {
 	f("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", 304, Undeclared, "", kept)
 
 	// Status lines
-	f("HTTP/1.1 599 \r\nContent-Length: 0\r\n\r\n", 599, 0, "", kept)
+	f("HTTP/1.1 599 \r\nDate: x\r\nContent-Length: 0\r\n\r\n", 599, 0, "", kept)
 	f("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", 200, 0, "", kept)
-	f("HTTP/1.1 404 Nicht gefunden \xfc\t!\r\nContent-Length: 0\r\n\r\n", 404, 0, "", kept)
+	f("HTTP/1.1 404 Nicht gefunden \xfc\t!\r\ndate:\r\nContent-Length: 0\r\n\r\n", 404, 0, "", kept)
 
 	// Interim answers
 	f("HTTP/1.1 100 Continue\r\n\r\n"+ok+"Content-Length: 2\r\n\r\nok", 200, 2, "ok", kept)

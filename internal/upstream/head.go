@@ -15,6 +15,7 @@ type framing struct {
 	http10    bool
 	close     bool  // Connection: close
 	keepAlive bool  // Connection: keep-alive
+	dated     bool  // has a Date
 	events    bool  // an event stream
 	patience  int64 // for how long the upstream may be kept waiting for the next request, ns; 0 when it did not say
 }
@@ -141,6 +142,8 @@ func parseField(line []byte) (Field, error) {
 // take learns from a field. It reports whether the field only repeats one.
 func (f *framing) take(field Field) (repeated bool, err error) {
 	switch len(field.Name) {
+	case len("Date"):
+		f.dated = f.dated || is(field.Name, "date")
 	case len("Connection"):
 		if is(field.Name, "connection") {
 			f.takeConnection(field.Value)
