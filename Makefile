@@ -15,11 +15,11 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 UNIT := $$(go list ./... | grep -v '/e2e$$')
 FUZZTIME ?= 30s
 
-.PHONY: help build demo test lint race alloc cover fuzz e2e bench image tools clean
+.PHONY: help build demo test lint race alloc cover fuzz e2e reliability bench image tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/\1|\2/' \
-		| while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+		| while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 build: ## build bin/gateway, static
 	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gateway ./cmd/gateway
@@ -54,6 +54,9 @@ fuzz: tools ## every fuzz target for FUZZTIME (30s, or 1000x inputs) each
 e2e: tools ## the built binary over real sockets, with curl and the official SDK
 	@mkdir -p bin/test
 	@go test -json -count=1 -timeout=5m -parallel=4 ./e2e/ | bin/testsum -o bin/test/e2e.count
+
+reliability: tools ## the fault figures of docs/reliability.md, with their full counts (minutes)
+	@scripts/reliability.sh
 
 bench: ## every benchmark, with allocations
 	@go test -run '^$$' -bench . -benchmem $(UNIT)
