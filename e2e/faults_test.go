@@ -38,6 +38,7 @@ type ask struct {
 	*http.Request
 	body []byte
 	conn net.Conn
+	in   io.Reader // what comes behind the request, for a tunnel
 }
 
 // id names a request, so that answers and duplicates can be told apart.
@@ -83,7 +84,7 @@ func (u *faultyUpstream) serve(conn net.Conn, answer func(*ask) bool) {
 		if err != nil {
 			return
 		}
-		a := &ask{Request: req, conn: conn}
+		a := &ask{Request: req, conn: conn, in: in}
 		if a.body, err = io.ReadAll(req.Body); err != nil {
 			return
 		}

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-pattern="^Test(Fault|Tunnel).*${1:-}"
+pattern="^Test(Fault|Tunnel|ServerSent).*${1:-}"
 date -u +'%Y-%m-%d %H:%M UTC'
 for package in ./limiter ./proxy ./e2e; do
 	go test -count=1 -v -parallel=1 -timeout=30m -run "$pattern" "$package" -full |
