@@ -20,7 +20,7 @@ func (x *exchange) openTunnel() {
 		if _, err := server.Write(early); err != nil {
 			return
 		}
-		join(client, server)
+		join(client, server, tunnelIdle)
 	})
 }
 
@@ -31,31 +31,37 @@ func (x *exchange) closeTunnel() {
 	}
 }
 
-// join copies both ways until both have ended, or one broke.
-func join(client, server net.Conn) {
+// join copies both ways until both have ended, one broke, or neither brought
+// anything for as long as idle. Only the end sets deadlines: one that each copy
+// set for itself could lift it again.
+func join(client, server net.Conn, idle time.Duration) {
+	end := func() {
+		_ = client.SetDeadline(time.Unix(1, 0))
+		_ = server.SetDeadline(time.Unix(1, 0))
+	}
+	watch := time.AfterFunc(idle, end)
+	defer watch.Stop()
 	done := make(chan bool, 2)
 	for _, way := range [...]struct{ to, from net.Conn }{{server, client}, {client, server}} {
 		go func() {
-			done <- copyUntil(way.to, way.from)
+			done <- copyUntil(way.to, way.from, func() { watch.Reset(idle) })
 		}()
 	}
 	if whole := <-done; !whole {
-		_ = client.SetDeadline(time.Unix(1, 0))
-		_ = server.SetDeadline(time.Unix(1, 0))
+		end()
 	}
 	<-done
 }
 
-// copyUntil copies until from ends, and hands the end on. It reports false when
-// something broke instead.
-func copyUntil(to, from net.Conn) bool {
+// copyUntil copies until from ends, and hands the end on. It calls came for every
+// piece. It reports false when something broke instead.
+func copyUntil(to, from net.Conn, came func()) bool {
 	buf := pieces.Get().(*[pieceSize + chunkFrame]byte)
 	defer pieces.Put(buf)
 	for {
-		until := time.Now().Add(tunnelIdle)
-		_, _ = to.SetReadDeadline(until), from.SetReadDeadline(until)
 		n, err := from.Read(buf[:])
 		if n > 0 {
+			came()
 			if _, wrong := to.Write(buf[:n]); wrong != nil {
 				return false
 			}
