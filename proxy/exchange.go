@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/chatshipper/gateway/internal/apierror"
-	"github.com/chatshipper/gateway/internal/digest"
 	"github.com/chatshipper/gateway/internal/downstream"
 	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/internal/upstream"
@@ -157,12 +156,4 @@ func (x *exchange) misunderstood(p problem) bool {
 // sender is who a message counts for.
 func (x *exchange) sender() loopguard.Sender {
 	return loopguard.Sender{Bot: x.who.User, Token: x.who.Key}
-}
-
-// author is who a reply is from: nobody in particular when it is a person.
-func (x *exchange) author() digest.ID {
-	if x.who.Role == identity.Bot {
-		return x.who.User
-	}
-	return digest.ID{}
 }

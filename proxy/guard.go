@@ -29,12 +29,7 @@ func (x *exchange) guard() bool {
 	if x.verdict.Admitted {
 		return true
 	}
-	refusal := apierror.Consecutive
-	if x.verdict.Refused == loopguard.Identical {
-		refusal = apierror.Identical
-	}
-	state := &x.verdict.States[x.verdict.Refused]
-	return x.refuseWith(refusal(state.Limit.Messages, state.Used, state.Limit.Window, state.Wait, x.verdict.TooMany))
+	return x.refuseWith(MessageRefusal(&x.verdict))
 }
 
 // readMessages fills the batch from the request's body, or refuses the request.
@@ -65,7 +60,7 @@ func (x *exchange) readMessages() bool {
 		err = x.rules.reader.Read(&x.batch, body, x.routed.conversation)
 	}
 	if err != nil {
-		return x.uninspected(uninspectedJSON, apierror.Error{Code: apierror.InvalidRequest, Message: readFault(err)})
+		return x.uninspected(uninspectedJSON, ReadRefusal(err))
 	}
 	x.read = true
 	return true

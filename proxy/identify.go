@@ -3,7 +3,6 @@ package proxy
 import (
 	"time"
 
-	"github.com/chatshipper/gateway/internal/apierror"
 	"github.com/chatshipper/gateway/internal/identity"
 )
 
@@ -27,8 +26,5 @@ func (x *exchange) authenticate() bool {
 	if x.rejection == identity.None || x.routed.route == routeAuthToken {
 		return true
 	}
-	if x.rejection == identity.Unavailable {
-		return x.refuseWith(apierror.Error{Code: apierror.UpstreamUnavailable, Message: x.rejection.String(), RetryAfter: 1})
-	}
-	return x.refuseWith(apierror.Error{Code: apierror.Unauthenticated, Message: x.rejection.String()})
+	return x.refuseWith(KeyRefusal(x.rejection))
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"github.com/chatshipper/gateway/internal/digest"
 	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/loopguard"
 )
@@ -59,19 +58,11 @@ func (x *exchange) settleEmbedded() bool {
 // settleReplies resets the streak of every conversation that a person wrote to,
 // or that a bot carried a consumer's words to.
 func (x *exchange) settleReplies() {
-	var last digest.ID
-	for i := range x.batch.Messages {
-		m := &x.batch.Messages[i]
-		if (x.who.Role == identity.Bot && !m.Contact) || (i > 0 && m.Conversation == last) {
-			continue
-		}
-		last = m.Conversation
-		x.resetStreak(m)
-	}
+	EachReply(x.batch.Messages, x.who.Role, x.resetStreak)
 }
 
 func (x *exchange) resetStreak(m *loopguard.Message) {
-	if !x.g.guard.Reply(m.Conversation, x.author(), x.now, x.now) {
+	if !x.g.guard.Reply(m.Conversation, AuthorOf(&x.who), x.now, x.now) {
 		return
 	}
 	if x.who.Role == identity.Bot {
