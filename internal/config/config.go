@@ -7,7 +7,6 @@
 package config
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"reflect"
@@ -119,7 +118,7 @@ func Default() Config {
 func Load(path string, getenv func(string) (string, bool)) (*Config, error) {
 	data, err := readFile(path)
 	if err != nil {
-		return nil, &Mistakes{List: []Mistake{{File: path, Problem: err.Error()}}}
+		return nil, &Mistakes{List: []Mistake{{File: path, Problem: "cannot read the configuration: " + err.Error()}}}
 	}
 	return Parse(path, data, getenv)
 }
@@ -145,12 +144,12 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration: %w", cause(err))
+		return nil, cause(err)
 	}
 	defer func() { _ = f.Close() }() // only read from
 	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration: %w", cause(err))
+		return nil, cause(err)
 	}
 	return data, nil
 }

@@ -18,6 +18,7 @@ const maxAliased = 10_000
 // columns, and is lost below any type with an UnmarshalYAML of its own.
 type loader struct {
 	file    string
+	root    reflect.Type // of the whole file
 	getenv  func(string) (string, bool)
 	list    []Mistake
 	unread  []string // paths whose values could not be read
@@ -36,7 +37,7 @@ func (l *loader) refuse(node *yaml.Node, path, problem string) {
 
 // decode fills into from the root of a document.
 func (l *loader) decode(root *yaml.Node, into reflect.Value) {
-	if root != nil {
+	if l.root = into.Type(); root != nil {
 		l.value(root, into, "")
 	}
 }
@@ -159,8 +160,8 @@ func (l *loader) unknown(key *yaml.Node, known []string, path string) {
 	case near != "":
 		l.blame(positionOf(key), at, fmt.Sprintf("unknown key; did you mean %q?", near))
 		l.unread = append(l.unread, join(path, near))
-	case len(elsewhere(key.Value)) == 1:
-		l.blame(positionOf(key), at, fmt.Sprintf("unknown key here; did you mean %q?", elsewhere(key.Value)[0]))
+	case len(l.elsewhere(key.Value)) == 1:
+		l.blame(positionOf(key), at, fmt.Sprintf("unknown key here; did you mean %q?", l.elsewhere(key.Value)[0]))
 	default:
 		l.blame(positionOf(key), at, "unknown key; known here are "+some(known))
 	}
@@ -187,9 +188,9 @@ func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
 	return reflect.Value{}, false
 }
 
-// elsewhere lists the paths of the whole configuration that end in key, for a
-// key that was indented wrongly. Items of lists are left out.
-func elsewhere(key string) []string {
+// elsewhere lists the paths of the whole file that may end in key, for a key that
+// was indented wrongly. Items of lists are left out.
+func (l *loader) elsewhere(key string) []string {
 	var found []string
 	var search func(t reflect.Type, path string)
 	search = func(t reflect.Type, path string) {
@@ -206,7 +207,7 @@ func elsewhere(key string) []string {
 			}
 		}
 	}
-	search(reflect.TypeFor[Config](), "")
+	search(l.root, "")
 	return found
 }
 
