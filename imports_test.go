@@ -46,7 +46,8 @@ var floors = map[string]int{
 	"proxy":          1,
 	"internal/admin": 1,
 
-	"internal/config": 2,
+	"internal/config":   2,
+	"internal/rehearse": 2,
 
 	"cmd/gateway": 3,
 
