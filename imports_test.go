@@ -30,6 +30,7 @@ var floors = map[string]int{
 	"internal/deadline": cellar,
 	"internal/digest":   cellar,
 	"internal/http1":    cellar,
+	"internal/topk":     cellar,
 	"internal/unit":     cellar,
 	"internal/window":   cellar,
 

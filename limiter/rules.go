@@ -117,7 +117,7 @@ func (r *Rules) IP(addr netip.Addr) Hit {
 	if r.ip.Requests == 0 || !addr.IsValid() {
 		return Hit{}
 	}
-	addr = addr.Unmap().WithZone("")
+	addr = plain(addr)
 	h := Hit{Limit: r.ip}
 	for i := range r.networks {
 		if r.networks[i].prefix.Contains(addr) {
@@ -125,13 +125,32 @@ func (r *Rules) IP(addr netip.Addr) Hit {
 			break
 		}
 	}
+	b := r.Client(addr).As16()
+	h.ID = digest.ID{Hi: binary.BigEndian.Uint64(b[:8]), Lo: binary.BigEndian.Uint64(b[8:])}
+	return h
+}
+
+// plain is an address as it is compared: IPv4-mapped ones as IPv4, without zone.
+func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
+
+// Client is the address by which the per-IP rule knows a client: its own, or
+// the first of its IPv6 network.
+func (r *Rules) Client(addr netip.Addr) netip.Addr {
+	addr = plain(addr)
 	if addr.Is6() {
 		p, _ := addr.Prefix(r.prefix) // the prefix length was validated
 		addr = p.Addr()
 	}
-	b := addr.As16()
-	h.ID = digest.ID{Hi: binary.BigEndian.Uint64(b[:8]), Lo: binary.BigEndian.Uint64(b[8:])}
-	return h
+	return addr
+}
+
+// Digested is what the per-IP rule counts an address by of which only a digest
+// is known: no override and no exemption applies.
+func (r *Rules) Digested(client digest.ID) Hit {
+	if r.ip.Requests == 0 || client.IsZero() {
+		return Hit{}
+	}
+	return Hit{ID: client, Limit: r.ip}
 }
 
 // Key is what the per-key rule counts an API key by. id is the key's digest, sha

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/chatshipper/gateway/internal/apierror"
+	"github.com/chatshipper/gateway/internal/digest"
 	"github.com/chatshipper/gateway/internal/downstream"
 	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/internal/upstream"
@@ -55,6 +56,7 @@ type exchange struct {
 	held     bool // reservation must be settled
 	verdict  loopguard.Decision
 	reserved loopguard.Reservation
+	replied  replied
 
 	// forward
 	call        upstream.Request
@@ -84,6 +86,12 @@ type exchange struct {
 	head     []byte // head of the request to the upstream
 	value    []byte // one header value being written
 	ids      [32]byte
+}
+
+// replied is the last reply that the request told of, for the access log.
+type replied struct {
+	conversation digest.ID
+	at           int64 // process time, ns; 0 for none
 }
 
 // outcome is what became of the call to the upstream.
@@ -125,7 +133,7 @@ func (x *exchange) release() {
 	x.method, x.target, x.path, x.routed, x.id = 0, nil, nil, routed{}, nil
 	x.peer, x.client, x.fromProxy, x.who = netip.Addr{}, netip.Addr{}, false, identity.Who{}
 	x.rejection, x.limited, x.decision = identity.None, false, limiter.Decision{}
-	x.read, x.judged, x.held, x.verdict = false, false, false, loopguard.Decision{}
+	x.read, x.judged, x.held, x.verdict, x.replied = false, false, false, loopguard.Decision{}, replied{}
 	x.call, x.outcome, x.upstreamed, x.arrived, x.status, x.bytesOut = upstream.Request{}, notSent, 0, 0, 0, 0
 	x.origin.upstream, x.origin.authority, x.streaming, x.ownAnswer, x.replaced = nil, nil, false, false, false
 	x.refused, x.refusal, x.hangUp = false, apierror.Error{}, false

@@ -5,6 +5,7 @@ import (
 
 	"github.com/chatshipper/gateway/internal/accesslog"
 	"github.com/chatshipper/gateway/internal/apierror"
+	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/limiter"
 	"github.com/chatshipper/gateway/loopguard"
 )
@@ -88,18 +89,36 @@ func (x *exchange) log(took int64, source int) {
 		RequestID: x.id, Method: x.method.String(), Route: x.routed.route.String(),
 		Status: x.status, Source: sources[source],
 		BytesIn: x.bytesIn, BytesOut: x.bytesOut,
-		Key: x.who.Key, IP: x.g.hasher.Sum(x.client.AsSlice()),
+		Key: x.who.Key, IP: x.g.hasher.Sum(x.rules.limits.Client(x.client).AsSlice()),
 		Decision: decisions[admitted],
 	}
 	if x.refused {
 		e.Code = x.refusal.Code.String()
 		e.Limit, e.Window, e.RetryAfter = x.refusal.Limit, x.refusal.Window, x.refusal.RetryAfter
 	}
-	if x.judged && len(x.batch.Messages) > 0 {
-		e.Bot, e.Conversation = x.who.User, x.batch.Messages[0].Conversation
-	}
+	x.logMessages(&e)
 	e.Rule, e.Decision = x.ruling()
 	x.g.access.Write(&e)
+}
+
+// logMessages tells of messages what a replay of the log needs: whose, where,
+// how many, and whether two are equal.
+func (x *exchange) logMessages(e *accesslog.Entry) {
+	if x.who.Role != identity.Nobody {
+		e.Role = x.who.Role.String()
+	}
+	if n := len(x.batch.Messages); x.read && n > 0 {
+		e.Messages, e.Conversation = n, x.batch.Messages[0].Conversation
+		if n == 1 {
+			e.Content = x.batch.Messages[0].Content
+		}
+		if x.who.Role == identity.Bot {
+			e.Bot = x.who.User
+		}
+	}
+	if x.replied.at != 0 {
+		e.Conversation, e.Reply = x.replied.conversation, x.replied.at
+	}
 }
 
 // ruling names the rule that refused the request, or would have in shadow mode.

@@ -62,6 +62,7 @@ func (x *exchange) settleReplies() {
 }
 
 func (x *exchange) resetStreak(m *loopguard.Message) {
+	x.replied = replied{m.Conversation, x.now}
 	if !x.g.guard.Reply(m.Conversation, AuthorOf(&x.who), x.now, x.now) {
 		return
 	}

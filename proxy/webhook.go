@@ -124,7 +124,9 @@ func (x *exchange) take(body []byte) {
 	}
 	x.g.metrics.events[eventReply].Inc()
 	conversation := x.rules.reader.Conversation([]byte(e.conversation()))
-	if x.g.guard.Reply(conversation, x.g.hasher.Sum([]byte(user)), x.g.clock.fromWall(e.at()), x.now) {
+	at := min(x.g.clock.fromWall(e.at()), x.now)
+	x.replied = replied{conversation, at}
+	if x.g.guard.Reply(conversation, x.g.hasher.Sum([]byte(user)), at, x.now) {
 		x.g.metrics.resets[resetWebhook].Inc()
 	}
 }

@@ -26,7 +26,11 @@ type Entry struct {
 	Key          digest.ID // API key; zero is left out, as for the next three
 	IP           digest.ID // client address
 	Bot          digest.ID
-	Conversation digest.ID
+	Conversation digest.ID // of the first message
+	Role         string    // bot or human; may be empty
+	Messages     int       // that the request creates; 0 is left out
+	Content      digest.ID // of its only message; zero is left out
+	Reply        int64     // nanoseconds since 1970 at which a reply to a bot was written; 0 is left out
 
 	BytesIn  int64 // body of the request
 	BytesOut int64 // body of the answer
@@ -84,6 +88,13 @@ func (e *Entry) appendWho(l *line) {
 	l.digest("ip", e.IP)
 	l.digest("bot", e.Bot)
 	l.digest("conversation", e.Conversation)
+	optional(l, "role", e.Role)
+	l.optionalNumber("messages", int64(e.Messages))
+	l.digest("content", e.Content)
+	if e.Reply != 0 {
+		l.name("reply")
+		l.b = appendTime(l.b, e.Reply, l.format)
+	}
 	optional(l, "trace_id", e.TraceID)
 }
 
