@@ -22,6 +22,7 @@ func commands() []command {
 		{"sandbox", "[--listen ADDR]", "run only the sandbox, a ChatShipper-compatible API in memory", runSandbox},
 		{"check", "--config FILE", "validate a configuration and list every mistake", runCheck},
 		{"test", "[-v] [-run REGEXP] FILE…", "play cases of requests in virtual time and say which were not answered as expected", runTest},
+		{"simulate", "--config FILE [--against FILE] [--top N] LOG…", "replay access logs through a configuration in virtual time and say who would be refused", runSimulate},
 		{"config", "--config FILE", "print the effective configuration, secrets redacted", runConfig},
 		{"healthcheck", "--config FILE", "exit 0 when the running gateway is ready", runHealthcheck},
 		{"version", "", "print version, commit and Go version", runVersion},

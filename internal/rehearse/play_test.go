@@ -14,7 +14,7 @@ import (
 )
 
 // house is one of the default rules, changed.
-func house(t *testing.T, change func(*proxy.Config)) *House {
+func house(t testing.TB, change func(*proxy.Config)) *House {
 	t.Helper()
 	cfg := proxy.Config{
 		Identity: identity.DefaultConfig(), Methods: proxy.DefaultMethods(), Limits: limiter.DefaultConfig(),

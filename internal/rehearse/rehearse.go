@@ -39,6 +39,7 @@ type House struct {
 	scratch  identity.Scratch
 	batch    loopguard.Batch
 	held     loopguard.Reservation
+	serial   uint64 // of messages whose content a log does not tell
 }
 
 // New compiles a configuration. Nothing is fetched: with identity.jwt.jwks_url
