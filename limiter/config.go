@@ -20,6 +20,7 @@ type IPLimit struct {
 	Window     time.Duration `yaml:"window"`      // sliding; 1ms to 24h
 	Mode       unit.Mode     `yaml:"mode"`        // enforce, shadow or off
 	IPv6Prefix int           `yaml:"ipv6_prefix"` // bits of an IPv6 address that name one client; 1 to 128
+	Shadow     Candidate     `yaml:"shadow"`
 }
 
 // KeyLimit limits each API key, or each user.
@@ -28,6 +29,25 @@ type KeyLimit struct {
 	Window   time.Duration `yaml:"window"`   // sliding; 1ms to 24h
 	Mode     unit.Mode     `yaml:"mode"`     // enforce, shadow or off
 	By       string        `yaml:"by"`       // token, or user (which needs a verified JWT)
+	Shadow   Candidate     `yaml:"shadow"`
+}
+
+// Candidate is a limit to try beside the one in force: it is counted, measured
+// and logged, and refuses nothing. It does not concern overrides.
+type Candidate struct {
+	Requests int           `yaml:"requests"` // 0: no candidate
+	Window   time.Duration `yaml:"window"`   // 0: that of the limit in force
+}
+
+// limit is the candidate beside a limit, or nil.
+func (c Candidate) limit(window time.Duration) *Limit {
+	if c.Requests == 0 {
+		return nil
+	}
+	if c.Window != 0 {
+		window = c.Window
+	}
+	return &Limit{Requests: c.Requests, Window: window, Shadow: true}
 }
 
 // Override gives one key, one user or one network a limit of its own. Exactly

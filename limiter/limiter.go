@@ -40,7 +40,25 @@ type Limit struct {
 	Requests int           // admitted in any window; 0 when the rule does not apply
 	Window   time.Duration // sliding and half-open
 	Shadow   bool          // count and measure, but refuse nothing
+	// Candidate is a limit to try beside this one, which refuses nothing; nil for
+	// none. It has no candidate of its own.
+	Candidate *Limit
 }
+
+// Trial is what a candidate makes of a request that the limits admitted. One
+// that they refused counts for no candidate.
+type Trial uint8
+
+// NotTried: there is no candidate, or the request was refused. WouldAdmit: it
+// counts for the candidate. WouldRefuse: it does not.
+const (
+	NotTried Trial = iota
+	WouldAdmit
+	WouldRefuse
+)
+
+// Candidate is the name of the rule's candidate in metrics and logs.
+func (r Rule) Candidate() string { return [ruleCount]string{"per_ip_shadow", "per_key_shadow"}[r] }
 
 // Hit is what one rule counts a request by.
 type Hit struct {
@@ -63,4 +81,5 @@ type Decision struct {
 	Refused  Rule  // which rule refused; meaningful only when not admitted
 	At       int64 // the time at which it was decided, ns
 	States   [ruleCount]State
+	Trials   [ruleCount]Trial
 }

@@ -26,10 +26,10 @@ type store struct {
 // shard is a part of a rule's keys. Overrides may have windows of their own, so
 // there is a table for each distinct window: one, nearly always.
 type shard struct {
-	mu     sync.Mutex
-	latest int64 // newest time of a decision
-	tables []table
-	_      [24]byte // keeps two shards' locks off one cache line
+	mu         sync.Mutex
+	latest     int64 // newest time of a decision
+	tables     []table
+	candidates []table // what the candidates count; with it, a shard is one cache line
 }
 
 type table struct {
@@ -74,6 +74,9 @@ func (m *Memory) decide(now int64, hits [ruleCount]Hit, count bool) (d Decision)
 	if d.Admitted && count {
 		c.record(&d)
 	}
+	if d.Admitted && (hits[PerIP].Limit.Candidate != nil || hits[PerKey].Limit.Candidate != nil) {
+		m.try(&c, &d, count)
+	}
 	for _, s := range c.shards {
 		if s != nil {
 			s.mu.Unlock()
@@ -106,7 +109,7 @@ func (m *Memory) lock(c *decision, now int64) int64 {
 func (m *Memory) look(c *decision, d *Decision) {
 	for r := range c.hits {
 		if c.shards[r] != nil {
-			c.tables[r] = c.shards[r].table(&c.hits[r], m.stores[r].budget, d.At)
+			c.tables[r] = tableFor(&c.shards[r].tables, c.hits[r].ID, &c.hits[r].Limit, m.stores[r].budget, d.At)
 			log := c.tables[r].Live(c.hits[r].ID, d.At, window.All)
 			d.States[r] = stateOf(c.hits[r].Limit, &log)
 		}
@@ -151,28 +154,63 @@ func (s *store) shard(id digest.ID, seed uint64) *shard {
 	return &s.shards[((id.Hi^seed)*0x9E3779B97F4A7C15^id.Lo*0xC2B2AE3D27D4EB4F)>>(64-8)]
 }
 
-// table finds the table for a window. When a limit's window was changed, the
-// key's times move over from the table that has them, so that a reload forgets
-// nothing.
-func (s *shard) table(h *Hit, b *window.Budget, now int64) *window.Table {
-	for i := range s.tables {
-		if s.tables[i].window == h.Limit.Window {
-			if len(s.tables) > 1 {
-				s.move(h, s.tables[i].Table, now)
-			}
-			return s.tables[i].Table
+// try asks the candidates about a request that the limits admitted, and counts
+// it for those that admit it too.
+func (m *Memory) try(c *decision, d *Decision, count bool) {
+	for r := range c.hits {
+		candidate := c.hits[r].Limit.Candidate
+		if c.shards[r] == nil || candidate == nil {
+			continue
+		}
+		id := c.hits[r].ID
+		t := tableFor(&c.shards[r].candidates, id, candidate, m.stores[r].budget, d.At)
+		if log := t.Live(id, d.At, window.All); log.N >= candidate.Requests {
+			d.Trials[r] = WouldRefuse
+			continue
+		}
+		d.Trials[r] = WouldAdmit
+		if count {
+			t.Add(id, d.At, candidate.Requests, d.At)
 		}
 	}
-	t := window.NewTable(h.Limit.Window, b)
-	s.tables = append(s.tables, table{h.Limit.Window, t})
-	s.move(h, t, now)
+}
+
+// Standing is how a key stands with a rule's candidate at the time now (ns). It
+// is the zero State without one.
+func (m *Memory) Standing(now int64, r Rule, h Hit) State {
+	candidate := h.Limit.Candidate
+	if candidate == nil {
+		return State{}
+	}
+	s := m.stores[r].shard(h.ID, m.seed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	log := tableFor(&s.candidates, h.ID, candidate, m.stores[r].budget, now).Live(h.ID, max(now, s.latest), window.All)
+	return stateOf(*candidate, &log)
+}
+
+// tableFor finds the table of a limit's window. When the window was changed, the
+// key's times move over from the table that has them, so that a reload forgets
+// nothing.
+func tableFor(tables *[]table, id digest.ID, limit *Limit, b *window.Budget, now int64) *window.Table {
+	for i := range *tables {
+		if t := &(*tables)[i]; t.window == limit.Window {
+			if len(*tables) > 1 {
+				moveTo(*tables, t.Table, id, limit.Requests, now)
+			}
+			return t.Table
+		}
+	}
+	t := window.NewTable(limit.Window, b)
+	*tables = append(*tables, table{limit.Window, t})
+	moveTo(*tables, t, id, limit.Requests, now)
 	return t
 }
 
-func (s *shard) move(h *Hit, to *window.Table, now int64) {
-	for i := range s.tables {
-		if s.tables[i].Table != to {
-			s.tables[i].Move(h.ID, to, h.Limit.Requests, now)
+func moveTo(tables []table, to *window.Table, id digest.ID, size int, now int64) {
+	for i := range tables {
+		if tables[i].Table != to {
+			tables[i].Move(id, to, size, now)
 		}
 	}
 }

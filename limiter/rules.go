@@ -40,10 +40,10 @@ func Compile(cfg Config, h *digest.Hasher) (*Rules, error) {
 		byKey: make(map[[32]byte]Limit), byID: make(map[string]Limit),
 	}
 	if cfg.PerIP.Mode != unit.Off {
-		r.ip = Limit{cfg.PerIP.Requests, cfg.PerIP.Window, cfg.PerIP.Mode == unit.Shadow}
+		r.ip = Limit{cfg.PerIP.Requests, cfg.PerIP.Window, cfg.PerIP.Mode == unit.Shadow, cfg.PerIP.Shadow.limit(cfg.PerIP.Window)}
 	}
 	if cfg.PerKey.Mode != unit.Off {
-		r.key = Limit{cfg.PerKey.Requests, cfg.PerKey.Window, cfg.PerKey.Mode == unit.Shadow}
+		r.key = Limit{cfg.PerKey.Requests, cfg.PerKey.Window, cfg.PerKey.Mode == unit.Shadow, cfg.PerKey.Shadow.limit(cfg.PerKey.Window)}
 	}
 	for i := range cfg.Overrides {
 		if err := r.override(&cfg.Overrides[i]); err != nil {

@@ -16,6 +16,8 @@ func (c *Config) Validate(report func(path, problem string)) {
 	if c.PerIP.IPv6Prefix < 1 || c.PerIP.IPv6Prefix > 128 {
 		report("per_ip.ipv6_prefix", fmt.Sprintf("must be from 1 to 128, got %d", c.PerIP.IPv6Prefix))
 	}
+	c.PerIP.Shadow.validate("per_ip.shadow.", c.PerIP.Window, report)
+	c.PerKey.Shadow.validate("per_key.shadow.", c.PerKey.Window, report)
 	validateLimit("per_key.", c.PerKey.Requests, c.PerKey.Window, report)
 	if c.PerKey.By != "token" && c.PerKey.By != "user" {
 		report("per_key.by", fmt.Sprintf("must be token or user, got %q", c.PerKey.By))
@@ -25,6 +27,18 @@ func (c *Config) Validate(report func(path, problem string)) {
 	}
 	for i := range c.Exempt {
 		c.Exempt[i].validate(fmt.Sprintf("exempt[%d]", i), report)
+	}
+}
+
+// validate checks a candidate, if there is one. window is that of the limit.
+func (c Candidate) validate(path string, window time.Duration, report func(path, problem string)) {
+	switch {
+	case c.Window != 0 && c.Requests == 0:
+		report(path+"requests", "must be greater than 0 for a candidate with a window of its own")
+	case c.Window != 0:
+		validateLimit(path, c.Requests, c.Window, report)
+	case c.Requests != 0:
+		validateLimit(path, c.Requests, max(window, time.Millisecond), report)
 	}
 }
 

@@ -21,6 +21,7 @@ type IdenticalConfig struct {
 	Window       time.Duration `yaml:"window"`        // sliding; 1s to 24h
 	Mode         unit.Mode     `yaml:"mode"`          // enforce, shadow or off
 	IgnoreFields []string      `yaml:"ignore_fields"` // top-level fields that make no message different
+	Shadow       Candidate     `yaml:"shadow"`
 }
 
 // ConsecutiveConfig limits messages of one bot in one conversation since the
@@ -29,6 +30,38 @@ type ConsecutiveConfig struct {
 	Messages int           `yaml:"messages"` // admitted in any window; 1 to 10000
 	Window   time.Duration `yaml:"window"`   // sliding; 1s to 24h
 	Mode     unit.Mode     `yaml:"mode"`     // enforce, shadow or off
+	Shadow   Candidate     `yaml:"shadow"`
+}
+
+// Candidate is a limit to try beside the one in force: it is counted, measured
+// and logged, and refuses nothing.
+type Candidate struct {
+	Messages int           `yaml:"messages"` // 0: no candidate
+	Window   time.Duration `yaml:"window"`   // 0: that of the limit in force
+}
+
+// limit is the candidate beside a limit; the zero Limit for none. A rule that is
+// off has none.
+func (c Candidate) limit(window time.Duration, mode unit.Mode) Limit {
+	if c.Messages == 0 || mode == unit.Off {
+		return Limit{}
+	}
+	if c.Window != 0 {
+		window = c.Window
+	}
+	return Limit{Messages: c.Messages, Window: window, Shadow: true}
+}
+
+// validate checks a candidate, if there is one. window is that of the limit.
+func (c Candidate) validate(path string, window time.Duration, report func(path, problem string)) {
+	switch {
+	case c.Window != 0 && c.Messages == 0:
+		report(path+".messages", "must be greater than 0 for a candidate with a window of its own")
+	case c.Window != 0:
+		validateLimit(path, c.Messages, c.Window, unit.Shadow, report)
+	case c.Messages != 0:
+		validateLimit(path, c.Messages, max(window, minWindow), unit.Shadow, report)
+	}
 }
 
 const (
@@ -51,6 +84,8 @@ func DefaultConfig() Config {
 func (c *Config) Validate(report func(path, problem string)) {
 	validateLimit("identical", c.Identical.Messages, c.Identical.Window, c.Identical.Mode, report)
 	c.Identical.validateFields(report)
+	c.Identical.Shadow.validate("identical.shadow", c.Identical.Window, report)
+	c.Consecutive.Shadow.validate("consecutive.shadow", c.Consecutive.Window, report)
 	validateLimit("consecutive", c.Consecutive.Messages, c.Consecutive.Window, c.Consecutive.Mode, report)
 	if c.MaxBodyBytes < 1 || c.MaxBodyBytes > maxText {
 		report("max_body_bytes", fmt.Sprintf("must be between 1B and 256MiB, got %v", c.MaxBodyBytes))

@@ -7,6 +7,7 @@ type Decision struct {
 	Admitted bool
 	Refused  Rule // when not admitted: the rule that refused, of two the one with the longer wait
 	States   [RuleCount]State
+	Trials   [RuleCount]Trial // what the candidates make of messages that were admitted
 
 	// When not admitted, of the rule that refused:
 	Limit   Limit
@@ -14,6 +15,18 @@ type Decision struct {
 	Wait    time.Duration
 	TooMany bool
 }
+
+// Trial is what a candidate makes of messages that the limits admitted. Those
+// that they refused count for no candidate.
+type Trial uint8
+
+// NotTried: there is no candidate, or the messages were refused. WouldAdmit: they
+// count for the candidate. WouldRefuse: they do not.
+const (
+	NotTried Trial = iota
+	WouldAdmit
+	WouldRefuse
+)
 
 // State is how one rule stands to a request, where it is nearest to its limit: a
 // batch may go to several conversations and repeat several texts.
@@ -53,16 +66,25 @@ func (s *State) add(t State) {
 // refuses reports whether the rule is both over its limit and enforced.
 func (s *State) refuses() bool { return s.Over && !s.Limit.Shadow }
 
-// decide makes the decision that two states amount to.
-func decide(states [RuleCount]State) Decision {
-	d := Decision{Admitted: true, States: states}
-	for rule := range states {
+// decide makes the decision that the states of rules and candidates amount to.
+func decide(states *[ruleAndCandidates]State) Decision {
+	d := Decision{Admitted: true, States: [RuleCount]State(states[:RuleCount])}
+	for rule := range d.States {
 		s := &states[rule]
 		if !s.refuses() || (!d.Admitted && !s.isWorse(&states[d.Refused])) {
 			continue
 		}
 		d.Admitted, d.Refused = false, Rule(rule)
 		d.Limit, d.Used, d.Wait, d.TooMany = s.Limit, s.Used, s.Wait, s.TooMany
+	}
+	for rule := range d.Trials {
+		switch s := &states[Rule(rule).candidate()]; {
+		case !d.Admitted || s.Limit.isOff():
+		case s.Over:
+			d.Trials[rule] = WouldRefuse
+		default:
+			d.Trials[rule] = WouldAdmit
+		}
 	}
 	return d
 }

@@ -20,14 +20,15 @@ func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Messag
 	defer m.unlock(res.shards)
 	res.at = m.enter(now, rules, res.shards)
 
-	d := decide(m.judge(res))
+	states := m.judge(res)
+	d := decide(&states)
 	if !d.Admitted {
 		res.end()
 		return d
 	}
-	for rule := range d.States {
-		if d.States[rule].Over {
-			res.drop(Rule(rule)) // in shadow mode
+	for rule := range states {
+		if states[rule].Over {
+			res.drop(Rule(rule)) // in shadow mode, or a candidate
 		}
 	}
 	for i := range res.holds {
@@ -38,7 +39,7 @@ func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Messag
 }
 
 // judge finds out how each rule stands to the messages of a reservation.
-func (m *Memory) judge(res *Reservation) (states [RuleCount]State) {
+func (m *Memory) judge(res *Reservation) (states [ruleAndCandidates]State) {
 	for rule := range states {
 		states[rule].Limit = res.limits[rule]
 	}
@@ -58,7 +59,7 @@ func (m *Memory) judge(res *Reservation) (states [RuleCount]State) {
 // limit.
 func (s *shard) weigh(h *hold, res *Reservation) State {
 	after := window.All
-	if h.rule == Consecutive {
+	if h.rule.live() == Consecutive {
 		after = s.replies.since(h.conversation, res.from.Bot)
 	}
 	kept := s.confirmed[h.rule].Live(h.id, res.at, after)

@@ -57,5 +57,20 @@ const (
 	RuleCount = 2
 )
 
+// Beside each rule there may be a candidate, a limit to try: it counts and refuses
+// nothing, as a rule in shadow mode does, and is kept like a rule of its own.
+const ruleAndCandidates = 2 * RuleCount
+
 // String is the rule's name in metrics, logs and headers.
-func (r Rule) String() string { return [RuleCount]string{"identical", "consecutive"}[r] }
+func (r Rule) String() string {
+	return [ruleAndCandidates]string{"identical", "consecutive", "identical_shadow", "consecutive_shadow"}[r]
+}
+
+// Candidate is the name of the rule's candidate in metrics and logs.
+func (r Rule) Candidate() string { return r.candidate().String() }
+
+// candidate is the place of the rule's candidate.
+func (r Rule) candidate() Rule { return r + RuleCount }
+
+// live is the rule itself, or the one that a candidate stands beside.
+func (r Rule) live() Rule { return r % RuleCount }

@@ -36,7 +36,7 @@ const (
 // the present, so that its counts are as exact as if they had been in order.
 type Memory struct {
 	shards    [shardCount]shard
-	confirmed [RuleCount]*window.Budget
+	confirmed [RuleCount]*window.Budget // of a rule and of its candidate together
 	unsettled [RuleCount]*window.Budget
 	blocked   [RuleCount]*window.Budget
 	size      [RuleCount]atomic.Int64 // messages of the limit in force, for Capacity
@@ -45,13 +45,13 @@ type Memory struct {
 // shard is some of the conversations.
 type shard struct {
 	mu        sync.Mutex
-	latest    int64  // the latest time that a caller has brought
-	now       int64  // the present: latest, or a tick or so later, after a reply
-	serial    uint64 // of the rules in force
-	windows   [RuleCount]time.Duration
-	confirmed [RuleCount]*window.Table // by hold.id
-	unsettled [RuleCount]*window.Table // by hold.id and token
-	blocked   [RuleCount]*window.Table // by hold.id: the last refusal, unless something was admitted since
+	latest    int64                            // the latest time that a caller has brought
+	now       int64                            // the present: latest, or a tick or so later, after a reply
+	serial    uint64                           // of the rules in force
+	windows   [ruleAndCandidates]time.Duration // 0 for a candidate that never was
+	confirmed [ruleAndCandidates]*window.Table // by hold.id
+	unsettled [ruleAndCandidates]*window.Table // by hold.id and token
+	blocked   [ruleAndCandidates]*window.Table // by hold.id: the last refusal, unless something was admitted since
 	replies   replies
 }
 
@@ -111,19 +111,40 @@ func (m *Memory) enter(now int64, rules *Rules, shards uint64) int64 {
 // adopt changes the windows of a shard, with all that it counts.
 func (m *Memory) adopt(s *shard, rules *Rules) {
 	s.serial = rules.serial
-	for rule, limit := range rules.limits {
-		if !limit.isOff() {
+	for place, limit := range rules.limits {
+		rule := Rule(place).live()
+		if !limit.isOff() && Rule(place) == rule {
 			m.size[rule].Store(int64(limit.Messages))
 		}
-		if limit.Window == s.windows[rule] {
+		switch limit.Window {
+		case s.windows[place]:
+			continue
+		case 0:
+			s.forget(Rule(place))
 			continue
 		}
-		s.windows[rule] = limit.Window
-		size := int(m.size[rule].Load())
-		refit(&s.confirmed[rule], limit.Window, m.confirmed[rule], size, s.now)
-		refit(&s.unsettled[rule], limit.Window, m.unsettled[rule], size, s.now)
-		refit(&s.blocked[rule], limit.Window, m.blocked[rule], 1, s.now)
+		s.windows[place] = limit.Window
+		size := max(1, limit.Messages)
+		if limit.isOff() {
+			size = int(m.size[rule].Load())
+		}
+		refit(&s.confirmed[place], limit.Window, m.confirmed[rule], size, s.now)
+		refit(&s.unsettled[place], limit.Window, m.unsettled[rule], size, s.now)
+		refit(&s.blocked[place], limit.Window, m.blocked[rule], 1, s.now)
 	}
+}
+
+// forget empties the counts of a candidate that is no more. What is in flight
+// may still be settled.
+func (s *shard) forget(candidate Rule) {
+	s.confirmed[candidate].Clear()
+	s.unsettled[candidate].Clear()
+	s.blocked[candidate].Clear()
+}
+
+// longest is the window for which replies matter.
+func (s *shard) longest() time.Duration {
+	return max(s.windows[Consecutive], s.windows[Consecutive.candidate()])
 }
 
 // refit moves every key of a table to one with another window, for a limit of

@@ -115,26 +115,26 @@ func (m *model) counting(k modelKey, token digest.ID, now int64) []int64 {
 func (m *model) reserve(now int64, from Sender, messages []Message) (Decision, []*sentMessage) {
 	now = m.enter(now, messages...)
 	m.adopt(messages)
-	var states [RuleCount]State
+	var states [ruleAndCandidates]State
 	groups := m.groups(from, messages)
-	for rule := range states {
+	for rule := range states[:RuleCount] {
 		states[rule].Limit = m.rules.limits[rule]
 	}
 	for _, g := range groups {
 		states[g.key.rule].add(m.weigh(g.key, g.messages, from.Token, now))
 	}
-	for rule := range states {
+	for rule := range states[:RuleCount] {
 		s := &states[rule]
 		s.Near = !s.Over && s.Limit.Messages > 0 && float64(s.Used) >= 0.8*float64(s.Limit.Messages)
 	}
-	d := decide(states)
+	d := decide(&states)
 	if !d.Admitted {
 		return d, nil
 	}
 	var sent []*sentMessage
 	for _, message := range messages {
 		s := &sentMessage{from: from, message: message, at: now}
-		for rule := range states {
+		for rule := range states[:RuleCount] {
 			s.counted[rule] = states[rule].Limit.Messages > 0 && !states[rule].Over
 			if s.counted[rule] {
 				delete(m.refused, keyOf(Rule(rule), from.Bot, message))

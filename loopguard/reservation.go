@@ -25,7 +25,7 @@ type Reservation struct {
 	holds  []hold
 	shards uint64 // of the holds, a bit for each
 	from   Sender
-	limits [RuleCount]Limit
+	limits [ruleAndCandidates]Limit
 	at     int64     // the time at which the messages count
 	sorted []Message // scratch
 }
@@ -71,10 +71,12 @@ func (r *Reservation) gather(messages []Message, compare bool) {
 	conversation := messages[0].Conversation
 	id := r.from.Bot.Join(conversation)
 	r.shards |= 1 << shardOf(conversation)
-	if !r.limits[Consecutive].isOff() {
-		r.holds = append(r.holds, hold{id: id, conversation: conversation, messages: len(messages), rule: Consecutive})
+	for _, rule := range [...]Rule{Consecutive, Consecutive.candidate()} {
+		if !r.limits[rule].isOff() {
+			r.holds = append(r.holds, hold{id: id, conversation: conversation, messages: len(messages), rule: rule})
+		}
 	}
-	if r.limits[Identical].isOff() || !compare {
+	if r.limits[Identical].isOff() && r.limits[Identical.candidate()].isOff() || !compare {
 		return
 	}
 	if len(messages) > 1 {
@@ -83,7 +85,11 @@ func (r *Reservation) gather(messages []Message, compare bool) {
 	for len(messages) > 0 {
 		content := messages[0].Content
 		n := countWhile(messages, func(m *Message) bool { return m.Content == content })
-		r.holds = append(r.holds, hold{id: id.Join(content), conversation: conversation, messages: n, rule: Identical})
+		for _, rule := range [...]Rule{Identical, Identical.candidate()} {
+			if !r.limits[rule].isOff() {
+				r.holds = append(r.holds, hold{id: id.Join(content), conversation: conversation, messages: n, rule: rule})
+			}
+		}
 		messages = messages[n:]
 	}
 }

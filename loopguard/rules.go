@@ -20,7 +20,7 @@ func (l Limit) isEnforced() bool { return !l.isOff() && !l.Shadow }
 
 // Rules is a configuration, compiled. It is immutable.
 type Rules struct {
-	limits [RuleCount]Limit
+	limits [ruleAndCandidates]Limit
 	serial uint64 // the later compiled, the greater
 }
 
@@ -38,9 +38,11 @@ func Compile(cfg Config) *Rules {
 		}
 	})
 	return &Rules{
-		limits: [RuleCount]Limit{
-			Identical:   limitOf(cfg.Identical.Messages, cfg.Identical.Window, cfg.Identical.Mode),
-			Consecutive: limitOf(cfg.Consecutive.Messages, cfg.Consecutive.Window, cfg.Consecutive.Mode),
+		limits: [ruleAndCandidates]Limit{
+			Identical:               limitOf(cfg.Identical.Messages, cfg.Identical.Window, cfg.Identical.Mode),
+			Consecutive:             limitOf(cfg.Consecutive.Messages, cfg.Consecutive.Window, cfg.Consecutive.Mode),
+			Identical + RuleCount:   cfg.Identical.Shadow.limit(cfg.Identical.Window, cfg.Identical.Mode),
+			Consecutive + RuleCount: cfg.Consecutive.Shadow.limit(cfg.Consecutive.Window, cfg.Consecutive.Mode),
 		},
 		serial: serials.Add(1),
 	}

@@ -78,8 +78,8 @@ func (m *Memory) Reply(conversation, author digest.ID, at, now int64) (reset boo
 	if at == s.latest {
 		at = s.now // it comes after all that was sent
 	}
-	s.now = max(s.now, at+tick(s.windows[Consecutive])) // and before all that will be
-	return s.replies.add(conversation, author, at, s.now-int64(s.windows[Consecutive]))
+	s.now = max(s.now, at+tick(s.longest())) // and before all that will be
+	return s.replies.add(conversation, author, at, s.now-int64(s.longest()))
 }
 
 // tick is the precision, in ns, to which package window keeps the times of a

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chatshipper/gateway/internal/unit"
 )
@@ -35,15 +36,27 @@ func (c *Config) Warnings() []string {
 type warn func(format string, args ...any)
 
 func (c *Config) warnOfRules(warn warn) {
+	ip, key, same, streak := &c.Limits.PerIP, &c.Limits.PerKey, &c.LoopGuard.Identical, &c.LoopGuard.Consecutive
 	for _, rule := range []struct {
-		path string
-		mode unit.Mode
+		path      string
+		mode      unit.Mode
+		most      int
+		window    time.Duration
+		candidate int
+		its       time.Duration
 	}{
-		{"limits.per_ip", c.Limits.PerIP.Mode},
-		{"limits.per_key", c.Limits.PerKey.Mode},
-		{"loopguard.identical", c.LoopGuard.Identical.Mode},
-		{"loopguard.consecutive", c.LoopGuard.Consecutive.Mode},
+		{"limits.per_ip", ip.Mode, ip.Requests, ip.Window, ip.Shadow.Requests, ip.Shadow.Window},
+		{"limits.per_key", key.Mode, key.Requests, key.Window, key.Shadow.Requests, key.Shadow.Window},
+		{"loopguard.identical", same.Mode, same.Messages, same.Window, same.Shadow.Messages, same.Shadow.Window},
+		{"loopguard.consecutive", streak.Mode, streak.Messages, streak.Window, streak.Shadow.Messages, streak.Shadow.Window},
 	} {
+		switch {
+		case rule.candidate == 0:
+		case rule.mode == unit.Off:
+			warn("%s.shadow has no effect while %s.mode is off: to try a limit alone, set the limit itself and mode: shadow", rule.path, rule.path)
+		case rule.mode == unit.Enforce && rule.candidate >= rule.most && (rule.its == 0 || rule.its <= rule.window):
+			warn("%s.shadow would refuse nothing that %s admits: a wider limit is tried with gateway simulate", rule.path, rule.path)
+		}
 		switch rule.mode {
 		case unit.Off:
 			warn("%s.mode is off: nothing is counted or refused by this rule", rule.path)
