@@ -26,6 +26,7 @@ func (x *exchange) guard() bool {
 	x.verdict = x.g.guard.Reserve(x.now, x.rules.guard, x.sender(), x.batch.Messages, &x.reserved)
 	x.judged, x.held = true, x.verdict.Admitted
 	x.g.metrics.countMessages(&x.verdict)
+	x.g.metrics.countMessageTrials(x.verdict.Trials)
 	if x.verdict.Admitted {
 		return true
 	}

@@ -10,6 +10,7 @@ func (x *exchange) limit() bool {
 	x.decision = x.g.limiter.Take(x.now, ip, key)
 	x.limited = true
 	x.g.metrics.countLimits(&x.decision)
+	x.g.metrics.countTrials(x.decision.Trials)
 	if x.decision.Admitted {
 		return true
 	}

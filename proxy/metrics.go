@@ -67,6 +67,8 @@ type metrics struct {
 	limitsNear    [2]prometheus.Counter
 	messages      [2][3]prometheus.Counter
 	messagesNear  [2]prometheus.Counter
+	trials        [2][3]prometheus.Counter // of the candidates beside the request limits
+	messageTrials [2][3]prometheus.Counter
 	detections    []prometheus.Counter
 	resets        []prometheus.Counter
 	uninspected   []prometheus.Counter
@@ -125,6 +127,8 @@ func (m *metrics) resolveRules(f factory) {
 		for d, name := range decisions {
 			m.limits[r][d] = taken.WithLabelValues(limiter.Rule(r).String(), name)
 			m.messages[r][d] = taken.WithLabelValues(loopguard.Rule(r).String(), name)
+			m.trials[r][d] = taken.WithLabelValues(limiter.Rule(r).Candidate(), name)
+			m.messageTrials[r][d] = taken.WithLabelValues(loopguard.Rule(r).Candidate(), name)
 		}
 		m.limitsNear[r] = near.WithLabelValues(limiter.Rule(r).String())
 		m.messagesNear[r] = near.WithLabelValues(loopguard.Rule(r).String())

@@ -98,6 +98,7 @@ func (x *exchange) log(took int64, source int) {
 	}
 	x.logMessages(&e)
 	e.Rule, e.Decision = x.ruling()
+	e.Shadow = x.candidate()
 	x.g.access.Write(&e)
 }
 

@@ -22,6 +22,7 @@ type Entry struct {
 	Code     string // error code of an answer of ours; may be empty
 	Rule     string // the rule that decided; may be empty
 	Decision string // admitted, refused or would_refuse; may be empty
+	Shadow   string // the candidate, beside the rules, that would have refused; may be empty
 
 	Key          digest.ID // API key; zero is left out, as for the next three
 	IP           digest.ID // client address
@@ -76,6 +77,7 @@ func (e *Entry) appendDecision(l *line) {
 	optional(l, "code", e.Code)
 	optional(l, "rule", e.Rule)
 	optional(l, "decision", e.Decision)
+	optional(l, "shadow", e.Shadow)
 	l.optionalNumber("limit", int64(e.Limit))
 	if e.Window != 0 {
 		l.word("window", e.Window.String())

@@ -18,7 +18,7 @@ var start = time.Date(2026, 11, 22, 23, 18, 0, 123456789, time.UTC).UnixNano()
 func refused() Entry {
 	return Entry{
 		Time: start, RequestID: []byte("01JDB3"), Method: "POST", Route: "messages", Status: 429, Source: "gateway",
-		Code: "identical_messages", Rule: "identical", Decision: "refused",
+		Code: "identical_messages", Rule: "identical", Decision: "refused", Shadow: "per_ip_shadow",
 		Key: digest.ID{Hi: 0x0102030405060708}, IP: digest.ID{Lo: 1},
 		Bot: digest.ID{Hi: math.MaxUint64}, Conversation: digest.ID{Hi: 0xabcdef0000000000},
 		Role: "bot", Messages: 1, Content: digest.ID{Hi: 0x1234560000000000}, Reply: start + int64(time.Second),
@@ -41,11 +41,11 @@ func TestALineHoldsWhatAnOperatorLooksFor(t *testing.T) {
 		}
 	}
 	f(refused(), JSON, `{"time":"2026-11-22T23:18:00.123Z","level":"INFO","msg":"request","request_id":"01JDB3","method":"POST","route":"messages","status":429,"source":"gateway",`+
-		`"code":"identical_messages","rule":"identical","decision":"refused","limit":8,"window":"3m0s","retry_after":171,`+
+		`"code":"identical_messages","rule":"identical","decision":"refused","shadow":"per_ip_shadow","limit":8,"window":"3m0s","retry_after":171,`+
 		`"key":"010203040506","ip":"000000000000","bot":"ffffffffffff","conversation":"abcdef000000","role":"bot","messages":1,"content":"123456000000","reply":"2026-11-22T23:18:01.123Z","trace_id":"4bf92f",`+
 		`"bytes_in":300,"bytes_out":170,"duration_ms":1.234,"upstream_ms":0.000}`)
 	f(refused(), Text, `time=2026-11-22T23:18:00.123Z level=INFO msg=request request_id=01JDB3 method=POST route=messages status=429 source=gateway `+
-		`code=identical_messages rule=identical decision=refused limit=8 window=3m0s retry_after=171 `+
+		`code=identical_messages rule=identical decision=refused shadow=per_ip_shadow limit=8 window=3m0s retry_after=171 `+
 		`key=010203040506 ip=000000000000 bot=ffffffffffff conversation=abcdef000000 role=bot messages=1 content=123456000000 reply=2026-11-22T23:18:01.123Z trace_id=4bf92f `+
 		`bytes_in=300 bytes_out=170 duration_ms=1.234 upstream_ms=0.000`)
 }
