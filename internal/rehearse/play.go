@@ -56,40 +56,42 @@ func (h *House) Play(c *Case) (o Outcome) {
 // fits reports whether an answer is as expected.
 func (e *Expect) fits(a *Answer) bool {
 	return (e.Status == 0 || e.Status == a.Status) &&
-		(e.Rule == "" || e.Rule == a.Rule || e.Rule == noRule && a.Rule == "") &&
+		isOrNone(e.Rule, a.Rule) && isOrNone(e.Shadow, a.Shadow) &&
 		(e.Code == "" || e.Code == a.Code) &&
 		(e.Decision == "" || e.Decision == a.Decision) &&
 		(e.RetryAfter == 0 || e.RetryAfter == a.RetryAfter) &&
 		strings.Contains(a.Message, e.Message)
 }
 
+// isOrNone compares a rule with the expected one.
+func isOrNone(want, got string) bool { return want == "" || want == got || want == noRule && got == "" }
+
 // String is what is expected, in words.
-func (e *Expect) String() string {
-	return inWords(e.Status, e.Code, e.Rule, e.Decision, e.RetryAfter, e.Message)
-}
+func (e *Expect) String() string { return e.inWords() }
 
 // got is the answer in the same words. The message is told only where one was
 // expected: it says in a sentence what the others say in numbers.
 func (e *Expect) got(a *Answer) string {
-	message := ""
+	got := Expect{Status: a.Status, Rule: a.Rule, Code: a.Code, Decision: a.Decision, Shadow: a.Shadow, RetryAfter: a.RetryAfter}
 	if e.Message != "" {
-		message = a.Message
+		got.Message = a.Message
 	}
-	return inWords(a.Status, a.Code, a.Rule, a.Decision, a.RetryAfter, message)
+	return got.inWords()
 }
 
-func inWords(status int, code, rule, decision string, retryAfter int, message string) string {
+func (e *Expect) inWords() string {
 	var words []string
 	add := func(format string, value any, is bool) {
 		if is {
 			words = append(words, fmt.Sprintf(format, value))
 		}
 	}
-	add("%d", status, status != 0)
-	add("%s", code, code != "")
-	add("rule %s", rule, rule != "")
-	add("%s", decision, decision != "" && (decision != Admitted || status == 0))
-	add("Retry-After %d", retryAfter, retryAfter != 0)
-	add("%q", message, message != "")
+	add("%d", e.Status, e.Status != 0)
+	add("%s", e.Code, e.Code != "")
+	add("rule %s", e.Rule, e.Rule != "")
+	add("%s", e.Decision, e.Decision != "" && (e.Decision != Admitted || e.Status == 0))
+	add("shadow %s", e.Shadow, e.Shadow != "")
+	add("Retry-After %d", e.RetryAfter, e.RetryAfter != 0)
+	add("%q", e.Message, e.Message != "")
 	return strings.Join(words, ", ")
 }

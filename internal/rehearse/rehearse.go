@@ -118,6 +118,7 @@ type Answer struct {
 	Code       string // of an answer of the gateway's own
 	Rule       string // that refused, or would have in shadow mode
 	Decision   string // admitted, refused or would_refuse
+	Shadow     string // the candidate that would have refused
 	RetryAfter int    // seconds; 0 when the answer has none
 	Message    string // of an answer of the gateway's own
 	Counters   []Counter

@@ -11,6 +11,7 @@ import (
 // verdict is what the rules of a house make of a line.
 type verdict struct {
 	refused ruleName // that refuses it; nobody when it is admitted
+	tried   ruleName // of an admitted one: whose candidate would refuse it
 	would   ruleName // of an admitted one: that would refuse it, were it no shadow
 }
 
@@ -32,6 +33,11 @@ func (h *House) replay(l *Line, bit uint8) (v verdict) {
 		}
 		if !d.Admitted {
 			return verdict{refused: perIP + ruleName(d.Refused)}
+		}
+		for rule, trial := range d.Trials {
+			if trial == limiter.WouldRefuse && v.tried == nobody {
+				v.tried = perIP + ruleName(rule)
+			}
 		}
 	}
 	if l.messages > 0 && l.fromBot && l.conversation != 0 {
@@ -89,6 +95,11 @@ func (h *House) replayMessages(l *Line, v *verdict) {
 	if !d.Admitted {
 		*v = verdict{refused: identical + ruleName(d.Refused)}
 		return
+	}
+	for rule, trial := range d.Trials {
+		if trial == loopguard.WouldRefuse && v.tried == nobody {
+			v.tried = identical + ruleName(rule)
+		}
 	}
 	switch l.fate {
 	case created:

@@ -62,8 +62,11 @@ func (r *report) table() {
 		row("refused by "+rule.String(), r.cells(count(r.logged[rule]), func(s *side) uint64 { return s.refused[rule] })...)
 	}
 	for rule := perIP; rule < ruleNames; rule++ {
-		if r.shadows(rule) {
-			row("would be refused by "+rule.String(), r.cells("", func(s *side) uint64 { return s.would[rule] })...)
+		if of := func(s *side) uint64 { return s.would[rule] }; r.any(of) {
+			row("would refuse: "+rule.String(), r.cells("", of)...)
+		}
+		if of := func(s *side) uint64 { return s.tried[rule] }; r.any(of) {
+			row("would refuse: "+rule.String()+"_shadow", r.cells("", of)...)
 		}
 	}
 }
@@ -87,9 +90,10 @@ func (r *report) cells(logged string, of func(s *side) uint64) []string {
 	return cells
 }
 
-func (r *report) shadows(rule ruleName) bool {
+// any reports whether there is anything to count.
+func (r *report) any(of func(s *side) uint64) bool {
 	for i := range r.sides {
-		if r.sides[i].would[rule] > 0 {
+		if of(&r.sides[i]) > 0 {
 			return true
 		}
 	}

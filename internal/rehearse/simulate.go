@@ -42,6 +42,7 @@ type Simulation struct {
 // side is what one configuration made of the lines.
 type side struct {
 	refused, would [ruleNames]uint64
+	tried          [ruleNames]uint64
 	top            *topk.Sketch[culprit]
 	verdicts       []verdict // of the batch
 }
@@ -161,6 +162,7 @@ func (s *Simulation) replay(house int) {
 		side.verdicts = append(side.verdicts, v)
 		side.refused[v.refused]++
 		side.would[v.would]++
+		side.tried[v.tried]++
 		if v.refused != nobody {
 			side.top.Add(h.culprit(l, v.refused))
 		}

@@ -112,7 +112,7 @@ func TestWhereTwoConfigurationsDiffer(t *testing.T) {
 	for _, want := range []string{
 		"refused by per_ip 0 25 0",
 		"refused by per_key 0 0 5",
-		"would be refused by per_ip 0 5",
+		"would refuse: per_ip 0 5",
 		"Where strict.yaml differs from shadow.yaml\n 20 admitted before, refused now by per_ip\n 5 refused before by per_key, refused now by per_ip\n",
 		"Most refused by strict.yaml only\n 20 per_ip ip " + id(5).Short(),
 		"Most refused by shadow.yaml\n 5 per_key key " + id(6).Short(),

@@ -60,6 +60,7 @@ type Expect struct {
 	Rule       string `yaml:"rule"` // that refused, or in shadow mode would have; none for no rule
 	Code       string `yaml:"code"`
 	Decision   string `yaml:"decision"`    // admitted, refused or would_refuse
+	Shadow     string `yaml:"shadow"`      // the candidate that would have refused, such as per_ip_shadow; none for no candidate
 	RetryAfter int    `yaml:"retry_after"` // seconds
 	Message    string `yaml:"message"`     // words that the answer's message holds
 }

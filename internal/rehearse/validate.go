@@ -99,6 +99,7 @@ func (e *Expect) validate(path string, report func(path, problem string)) {
 	}
 	oneOf(path+".rule", e.Rule, report, "per_ip", "per_key", "identical", "consecutive", noRule)
 	oneOf(path+".decision", e.Decision, report, Admitted, Refused, WouldRefuse)
+	oneOf(path+".shadow", e.Shadow, report, "per_ip_shadow", "per_key_shadow", "identical_shadow", "consecutive_shadow", noRule)
 	if e.RetryAfter < 0 {
 		report(path+".retry_after", fmt.Sprintf("must be at least 1, got %d", e.RetryAfter))
 	}

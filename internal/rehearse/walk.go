@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/chatshipper/gateway/internal/apierror"
@@ -94,6 +95,11 @@ func (w *walk) limit() bool {
 	if !d.Admitted {
 		return w.refuse(proxy.RequestRefusal(&d))
 	}
+	for rule, trial := range d.Trials {
+		if trial == limiter.WouldRefuse {
+			w.tried(limiter.Rule(rule).Candidate())
+		}
+	}
 	return true
 }
 
@@ -117,6 +123,9 @@ func (w *walk) count(c Counter) {
 		w.answer.Rule, w.answer.Decision = c.Rule, WouldRefuse
 	}
 }
+
+// tried notes the first candidate that would have refused.
+func (w *walk) tried(candidate string) { w.answer.Shadow = cmp.Or(w.answer.Shadow, candidate) }
 
 func (w *walk) permit() bool {
 	if e, refused := w.house.methods.Refuses(w.r.Method, w.target.Path); refused {
@@ -151,6 +160,11 @@ func (w *walk) guard() bool {
 	w.held = d.Admitted
 	if !d.Admitted {
 		return w.refuse(proxy.MessageRefusal(&d))
+	}
+	for rule, trial := range d.Trials {
+		if trial == loopguard.WouldRefuse {
+			w.tried(loopguard.Rule(rule).Candidate())
+		}
 	}
 	return true
 }
