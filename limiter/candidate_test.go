@@ -3,6 +3,7 @@ package limiter
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 )
@@ -32,9 +33,10 @@ func TestACandidateCountsAsTheSameLimitWouldInShadowMode(t *testing.T) {
 				}
 				continue
 			}
-			standing := m.Standing(now, PerIP, Hit{ip, with})
+			standing, candidateStanding := m.Look(now, PerIP, Hit{ip, with})
 			d := alone.Take(now, Hit{ip, candidate}, Hit{})
-			if d.States[PerIP].Over != (got.Trials[PerIP] == WouldRefuse) || got.Trials[PerKey] != NotTried || standing.Used != d.States[PerIP].Used {
+			if d.States[PerIP].Over != (got.Trials[PerIP] == WouldRefuse) || got.Trials[PerKey] != NotTried || candidateStanding.Used != d.States[PerIP].Used ||
+				len(candidateStanding.Times) != candidateStanding.Used || standing.Used != got.States[PerIP].Used || standing.Times[standing.Used-1] != now {
 				t.Fatalf("seed %d step %d: %v and %+v, alone %+v", seed, step, got.Trials, standing, d.States[PerIP])
 			}
 		}
@@ -55,8 +57,12 @@ func TestLookingAtACandidateCountsNothing(t *testing.T) {
 	if d := m.Take(2, Hit{id(1), limit}, Hit{}); d.Trials[PerIP] != WouldRefuse {
 		t.Errorf("got %v", d.Trials)
 	}
-	if (m.Standing(2, PerIP, Hit{id(1), Limit{Requests: 5, Window: time.Second}}) != State{}) {
-		t.Error("no candidate has a state")
+	live, candidate := m.Look(3, PerIP, Hit{id(1), limit})
+	if !slices.Equal(live.Times, []int64{1, 2}) || live.Wait != 0 || !slices.Equal(candidate.Times, []int64{1}) || candidate.Wait != time.Second-2 {
+		t.Errorf("got %+v and %+v", live, candidate)
+	}
+	if _, none := m.Look(2, PerIP, Hit{id(1), Limit{Requests: 5, Window: time.Second}}); none.Limit.Requests != 0 || none.Times != nil {
+		t.Errorf("no candidate has a state: %+v", none)
 	}
 }
 

@@ -175,18 +175,27 @@ func (m *Memory) try(c *decision, d *Decision, count bool) {
 	}
 }
 
-// Standing is how a key stands with a rule's candidate at the time now (ns). It
-// is the zero State without one.
-func (m *Memory) Standing(now int64, r Rule, h Hit) State {
-	candidate := h.Limit.Candidate
-	if candidate == nil {
-		return State{}
-	}
+// Standing is how a key stands with a limit, or with its candidate.
+type Standing struct {
+	State
+	Times []int64 // of the requests that count, ns, oldest first
+}
+
+// Look tells how a key stands with a rule at the time now (ns), and with its
+// candidate: the zero Standing without one. It counts nothing.
+func (m *Memory) Look(now int64, r Rule, h Hit) (live, candidate Standing) {
 	s := m.stores[r].shard(h.ID, m.seed)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	log := tableFor(&s.candidates, h.ID, candidate, m.stores[r].budget, now).Live(h.ID, max(now, s.latest), window.All)
-	return stateOf(*candidate, &log)
+	now = max(now, s.latest)
+	stand := func(tables *[]table, limit *Limit) Standing {
+		if limit == nil || limit.Requests == 0 {
+			return Standing{}
+		}
+		log := tableFor(tables, h.ID, limit, m.stores[r].budget, now).Live(h.ID, now, window.All)
+		return Standing{stateOf(*limit, &log), log.Times(nil)}
+	}
+	return stand(&s.tables, &h.Limit), stand(&s.candidates, h.Limit.Candidate)
 }
 
 // tableFor finds the table of a limit's window. When the window was changed, the

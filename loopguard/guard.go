@@ -3,6 +3,7 @@ package loopguard
 import (
 	"time"
 
+	"github.com/chatshipper/gateway/internal/digest"
 	"github.com/chatshipper/gateway/internal/window"
 )
 
@@ -58,15 +59,27 @@ func (m *Memory) judge(res *Reservation) (states [ruleAndCandidates]State) {
 // weigh compares what counts under one key, and what is to be added, with the
 // limit.
 func (s *shard) weigh(h *hold, res *Reservation) State {
-	after := window.All
-	if h.rule.live() == Consecutive {
-		after = s.replies.since(h.conversation, res.from.Bot)
+	kept, sent := s.counted(h, res)
+	state := stateOf(h, res, &kept, &sent)
+	if state.Over && state.Used > 0 {
+		state.Detected = s.block(h, res.at)
 	}
-	kept := s.confirmed[h.rule].Live(h.id, res.at, after)
-	sent := s.unsettled[h.rule].Live(h.id.Join(res.from.Token), res.at, after)
+	return state
+}
 
+// counted is what counts under one key: confirmed messages, and those that its
+// token has in flight.
+func (s *shard) counted(h *hold, res *Reservation) (kept, sent window.Log) {
+	after := s.pardons.since(h.conversation, digest.ID{})
+	if h.rule.live() == Consecutive {
+		after = max(after, s.replies.since(h.conversation, res.from.Bot))
+	}
+	return s.confirmed[h.rule].Live(h.id, res.at, after), s.unsettled[h.rule].Live(h.id.Join(res.from.Token), res.at, after)
+}
+
+func stateOf(h *hold, res *Reservation, kept, sent *window.Log) State {
 	state := State{Limit: res.limits[h.rule], Used: kept.N + sent.N}
-	state.Reset = leaves(&kept, &sent, 1)
+	state.Reset = leaves(kept, sent, 1)
 	excess := state.Used + h.messages - state.Limit.Messages
 	if excess <= 0 {
 		state.Used += h.messages
@@ -77,10 +90,7 @@ func (s *shard) weigh(h *hold, res *Reservation) State {
 	}
 	state.Over, state.TooMany = true, h.messages > state.Limit.Messages
 	if !state.TooMany {
-		state.Wait = leaves(&kept, &sent, excess)
-	}
-	if state.Used > 0 {
-		state.Detected = s.block(h, res.at)
+		state.Wait = leaves(kept, sent, excess)
 	}
 	return state
 }

@@ -28,6 +28,10 @@ const (
 	parts           = 32
 )
 
+// pardonBytes bounds what a shard remembers of operators' resets: 1024 of them,
+// taken only as they come.
+const pardonBytes = 64 << 10
+
 // Memory is what the guard remembers. It is safe for concurrent use: requests
 // wait for each other only when their conversations share one of 64 locks.
 //
@@ -53,6 +57,7 @@ type shard struct {
 	unsettled [ruleAndCandidates]*window.Table // by hold.id and token
 	blocked   [ruleAndCandidates]*window.Table // by hold.id: the last refusal, unless something was admitted since
 	replies   replies
+	pardons   replies // conversations that an operator reset
 }
 
 // NewMemory returns an empty Memory of about maxBytes. It takes them only as it
@@ -72,6 +77,7 @@ func NewMemory(maxBytes int64) *Memory {
 		s := &m.shards[i]
 		s.latest, s.now = never, never
 		s.replies = newReplies(maxBytes * partReplies / parts / shardCount)
+		s.pardons = newReplies(pardonBytes)
 		m.adopt(s, &documented)
 	}
 	return m

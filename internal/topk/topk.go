@@ -72,14 +72,47 @@ func (s *Sketch[K]) Total() uint64 { return s.total }
 // Top returns the n heaviest keys, the heaviest first.
 func (s *Sketch[K]) Top(n int) []Item[K] {
 	list := slices.Clone(s.heap)
+	sortItems(list, s.order)
+	return list[:min(n, len(list))]
+}
+
+func sortItems[K comparable](list []Item[K], order func(a, b K) int) {
 	slices.SortFunc(list, func(a, b Item[K]) int {
 		c := cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Error, b.Error))
-		if c == 0 && s.order != nil {
-			c = s.order(a.Key, b.Key)
+		if c == 0 && order != nil {
+			c = order(a.Key, b.Key)
 		}
 		return c
 	})
-	return list[:min(n, len(list))]
+}
+
+// least is the most that a key without a place can have.
+func (s *Sketch[K]) least() uint64 {
+	if len(s.heap) < cap(s.heap) {
+		return 0
+	}
+	return s.heap[0].Count
+}
+
+// Merge adds up two sketches, the heaviest first. A key that has a place in only
+// one of them may have had as many in the other as its lightest, so that much is
+// added to its count and to its error: the bounds hold for the sum.
+func Merge[K comparable](order func(a, b K) int, a, b *Sketch[K]) []Item[K] {
+	list := make([]Item[K], 0, len(a.heap)+len(b.heap))
+	for _, item := range a.heap {
+		other := Item[K]{Count: b.least(), Error: b.least()}
+		if i, known := b.place[item.Key]; known {
+			other = b.heap[i]
+		}
+		list = append(list, Item[K]{item.Key, item.Count + other.Count, item.Error + other.Error})
+	}
+	for _, item := range b.heap {
+		if _, known := a.place[item.Key]; !known {
+			list = append(list, Item[K]{item.Key, item.Count + a.least(), item.Error + a.least()})
+		}
+	}
+	sortItems(list, order)
+	return list
 }
 
 // Each calls f for every key that has a place, in no order, until it returns

@@ -68,6 +68,31 @@ func TestFewKeysAreCountedExactly(t *testing.T) {
 	}
 }
 
+func TestTheBoundsHoldForASum(t *testing.T) {
+	for seed := range uint64(10) {
+		a, b, exact := New[uint64](32, nil), New[uint64](48, nil), make(map[uint64]uint64)
+		for next := zipf(seed, 500); a.Total() < 5000; {
+			x, y := next(), next()+1
+			a.Add(x)
+			b.Add(y)
+			exact[x]++
+			exact[y]++
+		}
+		last := uint64(1 << 60)
+		for _, item := range Merge(cmp.Compare[uint64], a, b) {
+			if want := exact[item.Key]; item.Count < want || item.Count-item.Error > want || item.Count > last {
+				t.Fatalf("seed %d: %+v after %d, but it happened %d times", seed, item, last, want)
+			}
+			last = item.Count
+		}
+	}
+	few, none := New[uint64](4, nil), New[uint64](4, nil)
+	few.Add(1)
+	if got := Merge(nil, few, none); len(got) != 1 || got[0] != (Item[uint64]{1, 1, 0}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestASketchWithoutRoomIsABug(t *testing.T) {
 	defer func() {
 		if recover() == nil {

@@ -61,6 +61,15 @@ func (l *Log) Leaves(k int) time.Duration {
 	return max(0, time.Duration(end<<t.shift-l.now))
 }
 
+// Times appends the live times, oldest first, in ns rounded down to the table's
+// tick.
+func (l *Log) Times(dst []int64) []int64 {
+	for i := range uint32(l.N) {
+		dst = append(dst, l.table.at(l.entry, l.first+i)<<l.table.shift)
+	}
+	return dst
+}
+
 // Marked reports whether the key was marked. A mark goes with the key.
 func (l *Log) Marked() bool { return l.entry != nil && l.entry.n&markBit != 0 }
 
