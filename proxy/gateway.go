@@ -58,6 +58,7 @@ type Gateway struct {
 	upstream       *upstream.Client
 	introspections introspections
 	metrics        *metrics
+	offenders      *offenders
 	access         *accesslog.Log
 	logger         *slog.Logger
 	date           date
@@ -80,6 +81,7 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 		limiter: limiter.NewMemory(cfg.MemoryBytes / 2), guard: loopguard.NewMemory(cfg.MemoryBytes / 2),
 		upstream: client, metrics: newMetrics(d.Registry, cfg.Errors.TimeoutStatus), access: d.Access, logger: d.Logger,
 	}
+	g.offenders = newOffenders(g.clock.now())
 	r, err := compile(cfg, g.hasher, client, nil)
 	if err != nil {
 		return nil, err

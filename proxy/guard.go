@@ -30,6 +30,7 @@ func (x *exchange) guard() bool {
 	if x.verdict.Admitted {
 		return true
 	}
+	x.noteMessages()
 	return x.refuseWith(MessageRefusal(&x.verdict))
 }
 

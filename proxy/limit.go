@@ -14,6 +14,7 @@ func (x *exchange) limit() bool {
 	if x.decision.Admitted {
 		return true
 	}
+	x.noteRequest(ip, key)
 	return x.refuseWith(RequestRefusal(&x.decision))
 }
 
