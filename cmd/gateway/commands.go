@@ -25,6 +25,7 @@ func commands() []command {
 		{"simulate", "--config FILE [--against FILE] [--top N] LOG…", "replay access logs through a configuration in virtual time and say who would be refused", runSimulate},
 		{"config", "--config FILE", "print the effective configuration, secrets redacted", runConfig},
 		{"healthcheck", "--config FILE", "exit 0 when the running gateway is ready", runHealthcheck},
+		{"explain", "[--config FILE] [--ip …] [--key-file …] [--user …] [--conversation …]", "ask the running gateway how the counters stand that a request would meet", runExplain},
 		{"version", "", "print version, commit and Go version", runVersion},
 	}
 }

@@ -43,7 +43,9 @@ func build(cfg *config.Config, c console) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.admin, err = admin.New(cfg.Admin, admin.Deps{Registry: n.registry, Ready: n.gateway.NotReady, Version: version})
+	n.admin, err = admin.New(cfg.Admin, admin.Deps{
+		Registry: n.registry, Ready: n.gateway.NotReady, Facts: n.facts, API: n.api(), Version: version,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,7 @@
 // Package admin is the listener for operators and their tools: metrics, health,
-// profiles and a status page, on plain net/http and on a port of its own. It
-// shows and changes nothing: what it shows is handed to it, and it knows
-// neither the rules nor the requests of the gateway.
+// profiles, a status page and an API for questions, on plain net/http and on a
+// port of its own. What it shows and does is handed to it: it knows neither the
+// rules nor the requests of the gateway.
 package admin
 
 import (
@@ -24,6 +24,7 @@ type Deps struct {
 	Registry *prometheus.Registry
 	Ready    func() []string // why the gateway can't serve, in a few words each; empty means that it can
 	Facts    func() []Fact   // further lines of the status page; may be nil
+	API      API
 	Version  string
 	Started  time.Time    // when the process started
 	Log      *slog.Logger // for what net/http reports; nil means slog.Default
@@ -39,12 +40,27 @@ type Server struct {
 	doors map[string]door
 	pprof http.Handler // nil unless enabled
 	http  http.Server
+
+	foreign *http.CrossOriginProtection
 }
 
 // door is one thing to see and who may see it.
 type door struct {
 	http.Handler
-	public bool // for probes and scrapers: no token, any Host
+	public  bool // for probes and scrapers: no token, any Host
+	asks    bool // takes POST too
+	changes bool // takes POST only
+}
+
+// takes reports whether a door may be opened with a method, and which it takes.
+func (d *door) takes(method string) (ok bool, allow string) {
+	switch {
+	case d.changes:
+		return method == http.MethodPost, "POST"
+	case d.asks:
+		return method == http.MethodGet || method == http.MethodHead || method == http.MethodPost, "GET, HEAD, POST"
+	}
+	return method == http.MethodGet || method == http.MethodHead, "GET, HEAD"
 }
 
 // New makes a server. It fails when the token file can't be read.
@@ -59,13 +75,14 @@ func New(cfg Config, d Deps) (*Server, error) {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	s := &Server{deps: d, guard: g}
+	s := &Server{deps: d, guard: g, foreign: http.NewCrossOriginProtection()}
 	s.doors = map[string]door{
 		"/":        {Handler: http.HandlerFunc(s.page)},
 		"/healthz": {Handler: http.HandlerFunc(healthz), public: true},
 		"/readyz":  {Handler: http.HandlerFunc(s.readyz), public: true},
 		"/metrics": {Handler: metrics(d.Registry), public: true},
 	}
+	s.apiDoors(d.API)
 	if cfg.Pprof {
 		s.pprof = profiles()
 	}
@@ -111,12 +128,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusMisdirectedRequest, "The admin listener answers only to localhost. Open it as http://localhost and its port.")
 	case !found:
 		refuse(w, http.StatusNotFound, "There is no such page. See / for what there is.")
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		refuse(w, http.StatusMethodNotAllowed, "The admin listener only shows things. Use GET or HEAD.")
 	default:
-		door.ServeHTTP(w, r)
+		s.open(&door, w, r)
 	}
+}
+
+// open lets a request through a door that it has found and may use. A POST of
+// another site's page is refused, whatever it says it carries.
+func (s *Server) open(d *door, w http.ResponseWriter, r *http.Request) {
+	if ok, allow := d.takes(r.Method); !ok {
+		w.Header().Set("Allow", allow)
+		refuse(w, http.StatusMethodNotAllowed, "This method is not allowed here. Use "+strings.ReplaceAll(allow, ", ", " or ")+".")
+		return
+	}
+	if err := s.foreign.Check(r); err != nil {
+		refuse(w, http.StatusForbidden, "A page of another site may ask nothing here.")
+		return
+	}
+	d.ServeHTTP(w, r)
 }
 
 func (s *Server) find(path string) (d door, found bool) {
