@@ -213,8 +213,10 @@ func (g *gateway) wantSameEverywhere(t *testing.T, rule string, plain, problem a
 		"policies of the problem": {fmt.Sprint(form.Violated), "[" + rule + "]"},
 		"media type":              {problem.header.Get("Content-Type"), "application/problem+json"},
 		"message of the problem":  {form.Message, form.Detail},
-		"series": {g.metrics(t).value(t, fmt.Sprintf(`gateway_limit_decisions_total{rule=%q,decision="refused"}`, rule)),
-			float64(2)},
+		"series": {
+			g.metrics(t).value(t, fmt.Sprintf(`gateway_limit_decisions_total{rule=%q,decision="refused"}`, rule)),
+			float64(2),
+		},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: %v, want %v", what, pair[0], pair[1])

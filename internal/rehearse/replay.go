@@ -24,7 +24,7 @@ type culprit struct {
 // replay walks one line down the rules, as Ask walks a request, and lets count
 // itself what is admitted.
 func (h *House) replay(l *Line, bit uint8) (v verdict) {
-	if !l.unlimited && l.exempt&bit == 0 && !(l.Addr.IsValid() && h.limits.ExemptAddr(l.Addr)) {
+	if !l.unlimited && l.exempt&bit == 0 && (!l.Addr.IsValid() || !h.limits.ExemptAddr(l.Addr)) {
 		d := h.requests.Take(l.Time, h.client(l), h.keyHit(l))
 		for rule := range d.States {
 			if d.States[rule].Over && d.States[rule].Limit.Shadow && v.would == nobody {

@@ -171,12 +171,12 @@ func TestCommonAndCombinedLogs(t *testing.T) {
 	if s.Judged != 76 || s.Foreign != 25 || s.Malformed != 0 || s.sides[0].refused[perIP] != 15 || s.sides[0].refused[perKey] != 5 {
 		t.Errorf("%d judged, %d foreign, %d malformed, %v", s.Judged, s.Foreign, s.Malformed, s.sides[0].refused)
 	}
-	var hidden, clear strings.Builder
-	if err := errors.Join(s.WriteReport(&hidden, Shown{Names: []string{"n"}, Top: 9}), s.WriteReport(&clear, Shown{Names: []string{"n"}, Top: 9, Addresses: true})); err != nil {
+	var hidden, shown strings.Builder
+	if err := errors.Join(s.WriteReport(&hidden, Shown{Names: []string{"n"}, Top: 9}), s.WriteReport(&shown, Shown{Names: []string{"n"}, Top: 9, Addresses: true})); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(hidden.String(), "192.0.2") || !strings.Contains(clear.String(), "15  per_ip       ip 192.0.2.7\n") {
-		t.Errorf("addresses are shown when they were asked for:\n%s\n%s", hidden.String(), clear.String())
+	if strings.Contains(hidden.String(), "192.0.2") || !strings.Contains(shown.String(), "15  per_ip       ip 192.0.2.7\n") {
+		t.Errorf("addresses are shown when they were asked for:\n%s\n%s", hidden.String(), shown.String())
 	}
 	for _, want := range []string{"note: The times of this log are whole seconds", "note: This log tells nothing of messages"} {
 		if !strings.Contains(hidden.String(), want) {

@@ -68,6 +68,8 @@ type Expect struct {
 // Default is the request of a step that says nothing.
 var Default = Asked{IP: "192.0.2.1", Method: "GET", Path: "/v2/ping"}
 
+const post = "POST" // what creates something
+
 // The words for a request without an answer.
 const (
 	timeout     = "timeout"
@@ -80,8 +82,15 @@ func (a Asked) over(b Asked) Asked {
 		own   *string
 		other string
 	}{
-		{&a.IP, b.IP}, {&a.Key, b.Key}, {&a.User, b.User}, {&a.Role, b.Role}, {&a.Method, b.Method},
-		{&a.Path, b.Path}, {&a.Body, b.Body}, {&a.Upstream, b.Upstream}, {&a.Answer, b.Answer},
+		{&a.IP, b.IP},
+		{&a.Key, b.Key},
+		{&a.User, b.User},
+		{&a.Role, b.Role},
+		{&a.Method, b.Method},
+		{&a.Path, b.Path},
+		{&a.Body, b.Body},
+		{&a.Upstream, b.Upstream},
+		{&a.Answer, b.Answer},
 	} {
 		if *f.own == "" {
 			*f.own = f.other
@@ -115,7 +124,7 @@ func (a Asked) fate() Fate {
 	case unreachable:
 		return Fate{}
 	case "":
-		if a.Method == "POST" {
+		if a.Method == post {
 			return Fate{Status: 201}
 		}
 		return Fate{Status: 200}
