@@ -15,7 +15,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 UNIT := $$(go list ./... | grep -v '/e2e$$')
 FUZZTIME ?= 30s
 
-.PHONY: help build demo test lint race alloc cover fuzz e2e reliability bench image tools clean
+.PHONY: help build demo test lint race alloc cover fuzz e2e reliability micro bench harness image tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/\1|\2/' \
@@ -58,8 +58,16 @@ e2e: tools ## the built binary over real sockets, with curl and the official SDK
 reliability: tools ## the fault figures of docs/reliability.md, with their full counts (minutes)
 	@scripts/reliability.sh
 
-bench: ## every benchmark, with allocations
+micro: ## the micro-benchmarks beside the code, with allocations
 	@go test -run '^$$' -bench . -benchmem $(UNIT)
+
+bench: ## measure against HAProxy, nginx and Caddy (an hour); ARGS=-smoke for a minute
+	@go -C bench run . $(if $(ARGS),$(ARGS),-write ../docs/performance.md)
+
+harness: tools ## vet and test the benchmark itself, which nothing here runs
+	@mkdir -p bin/test
+	@go -C bench vet ./...
+	@go -C bench test -json -count=1 ./... | bin/testsum -o bin/test/harness.count
 
 image: ## build the container image with docker, podman or buildah
 	@scripts/image.sh --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT)

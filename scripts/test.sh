@@ -32,6 +32,7 @@ step 'formatting, vet and linters' make lint
 step 'unit tests, with the race detector' make race
 step 'coverage' scripts/cover.sh bin/test/cover.out
 step 'zero allocations on the hot path' make alloc
+step 'the benchmark, vetted and tested' make harness
 step 'fuzzing, a short smoke' make fuzz FUZZTIME="${FUZZTIME:-1000x}"
 step 'end to end' make e2e
 printf '\n'
