@@ -15,7 +15,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 UNIT := $$(go list ./... | grep -v '/e2e$$')
 FUZZTIME ?= 30s
 
-.PHONY: help build demo test lint race alloc cover fuzz e2e reliability micro bench harness image tools clean
+.PHONY: help build demo test lint race alloc cover fuzz e2e reliability micro bench exactness harness image tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/\1|\2/' \
@@ -63,6 +63,9 @@ micro: ## the micro-benchmarks beside the code, with allocations
 
 bench: ## measure against HAProxy, nginx and Caddy (an hour); ARGS=-smoke for a minute
 	@go -C bench run . $(if $(ARGS),$(ARGS),-write ../docs/performance.md)
+
+exactness: build ## find out how exactly we, HAProxy and nginx keep a limit; writes docs/exactness.md
+	@go -C bench run ./exactness -compare -write ../docs/exactness.md
 
 harness: tools ## vet and test the benchmark itself, which nothing here runs
 	@mkdir -p bin/test

@@ -11,13 +11,16 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/chatshipper/gateway/bench/internal/debian"
 	"github.com/chatshipper/gateway/bench/internal/peer"
 	"github.com/chatshipper/gateway/bench/internal/report"
 	"github.com/chatshipper/gateway/bench/internal/upstream"
@@ -90,7 +93,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := install(); err != nil {
+	if err := debian.Install(os.Stdout); err != nil {
 		return err
 	}
 	if o.binary == "" {
@@ -104,7 +107,11 @@ func run(args []string) error {
 		return err
 	}
 	for i := range chosen {
-		if err := b.play(&chosen[i]); err != nil {
+		err := b.play(&chosen[i])
+		if errors.Is(err, errNotReady) {
+			b.leftOut = append(b.leftOut, fmt.Sprintf("%s: %v", chosen[i].title, err))
+			fmt.Fprintln(b.out, "left out:", err)
+		} else if err != nil {
 			return err
 		}
 	}
@@ -131,11 +138,15 @@ func (b *bench) publish(chosen []scenario, o options, args []string) error {
 		Samples: b.samples,
 		Date:    time.Now().UTC().Format(time.DateOnly),
 		Command: strings.TrimSpace("go run . " + strings.Join(args, " ")),
-		About:   append(circumstances(o.binary), fmt.Sprintf("Rounds: %d, interleaved, each of %d s for each peer", o.rounds, o.seconds)),
+		About:   append(debian.Circumstances(o.binary), "Load: "+debian.First("wrk", "-v"), fmt.Sprintf("Rounds: %d, interleaved, each of %d s for each peer", o.rounds, o.seconds)),
 		Subject: peer.Gateway,
 		Checked: b.checked,
+		LeftOut: b.leftOut,
 	}
 	for i := range chosen {
+		if !slices.ContainsFunc(b.samples, func(s report.Sample) bool { return s.Scenario == chosen[i].id }) {
+			continue
+		}
 		d.Scenarios = append(d.Scenarios, report.Scenario{ID: chosen[i].id, Title: chosen[i].title})
 	}
 	for i := range b.peers {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -25,7 +26,11 @@ type bench struct {
 	quiet   float64 // share of the machine that others may use
 	samples []report.Sample
 	checked []string // what checkPolicies saw
+	leftOut []string // scenarios that could not be played, and why
 }
+
+// errNotReady: a gateway that was built before it could do what a scenario asks.
+var errNotReady = errors.New("the gateway can't do it yet")
 
 // stage is what a scenario is played on.
 type stage struct {
@@ -153,6 +158,9 @@ func (b *bench) set(st *stage) (err error) {
 			continue
 		}
 		instance, err := b.peers[i].Start(settings)
+		if err != nil && st.scenario.redis {
+			return fmt.Errorf("%w: %w", errNotReady, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -177,7 +185,7 @@ func (st *stage) end() {
 
 // seen asks the upstream how many requests have come, until no more do.
 func (st *stage) seen() (int64, error) {
-	last := int64(-1)
+	last, same := int64(-1), 0
 	for {
 		res, err := http.Get("http://" + st.addr + upstream.CountPath)
 		if err != nil {
@@ -192,10 +200,11 @@ func (st *stage) seen() (int64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("cannot read the upstream's count: %w", err)
 		}
-		if n == last {
+		if n != last {
+			last, same = n, 0
+		} else if same++; same == 3 {
 			return n, nil
 		}
-		last = n
 		time.Sleep(20 * time.Millisecond)
 	}
 }

@@ -43,7 +43,7 @@ local scenarios = {
 	get = { function(t) return head("GET", "/v2/contacts/65aa0e00aabbccddeeff0001", t) end, get },
 	large = { function(t) return head("GET", "/v2/large", t) end, get },
 	message = { function(t, words) return { head("POST", "/v2/messages", t, json(length)) .. before, text(words) } end, message },
-	upload = { function(t) return head("POST", "/v2/files", t, json(1048576)) .. ("x"):rep(1048576) end, get, 32 },
+	upload = { function(t) return head("POST", "/v2/files", t, json(1048576)) .. ("x"):rep(1048576) end, get, 128 },
 }
 
 function init(args)

@@ -19,6 +19,7 @@ type Document struct {
 	Command   string   // that repeats it
 	About     []string // machine, versions
 	Checked   []string // what was made sure of beforehand
+	LeftOut   []string // work that was not measured, and why
 }
 
 // Markdown is the generated part of the document.
@@ -125,6 +126,9 @@ func (d *Document) writeDiscarded(b *strings.Builder) {
 	}
 	if n == 0 {
 		b.WriteString("None: every answer had the expected status, and the upstream saw every request that was answered.\n")
+	}
+	for _, line := range d.LeftOut {
+		fmt.Fprintf(b, "\nNot measured: %s\n", line)
 	}
 	if len(d.Samples) > 0 {
 		fmt.Fprintf(b, "\nOther processes used %.1f %% of the machine on average while this was measured.\n", 100*others/float64(len(d.Samples)))
