@@ -15,7 +15,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 UNIT := $$(go list ./... | grep -v '/e2e$$')
 FUZZTIME ?= 30s
 
-.PHONY: help build demo test lint race alloc cover fuzz e2e reliability micro bench exactness harness image tools clean
+.PHONY: help build demo test lint race alloc baseline cover fuzz e2e reliability micro bench exactness harness image tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/\1|\2/' \
@@ -42,8 +42,13 @@ race: tools ## unit tests with the race detector, in random order
 	@mkdir -p bin/test
 	@go test -json -race -shuffle=on -count=1 -coverprofile=bin/test/cover.out $(UNIT) | bin/testsum -o bin/test/race.count
 
-alloc: tools ## the zero-allocation tests, which the race detector would disturb
+alloc: tools ## the zero-allocation tests, and what the hot path's benchmarks allocate against what was recorded
+	@mkdir -p bin/test
 	@scripts/alloc.sh | bin/testsum -o bin/test/alloc.count
+	@scripts/allocs.sh
+
+baseline: tools ## record what the hot path's benchmarks allocate
+	@scripts/allocs.sh -record
 
 cover: race ## coverage per package, with the floor that each rule room must keep
 	@scripts/cover.sh bin/test/cover.out
@@ -70,7 +75,7 @@ exactness: build ## find out how exactly we, HAProxy and nginx keep a limit; wri
 harness: tools ## vet and test the benchmark itself, which nothing here runs
 	@mkdir -p bin/test
 	@go -C bench vet ./...
-	@go -C bench test -json -count=1 ./... | bin/testsum -o bin/test/harness.count
+	@(go -C bench test -json -count=1 ./... && go -C tools test -json -count=1 ./allocs) | bin/testsum -o bin/test/harness.count
 
 image: ## build the container image with docker, podman or buildah
 	@scripts/image.sh --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT)

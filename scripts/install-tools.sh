@@ -55,7 +55,8 @@ install_npm_packages() {
 # build NAME PACKAGE: from the versions pinned in tools/go.mod.
 build() {
 	local binary=bin/$1
-	if [ -x "$binary" ] && [ "$binary" -nt tools/go.mod ] && [ "$binary" -nt tools/testsum/main.go ]; then return 0; fi
+	if [ -x "$binary" ] && [ "$binary" -nt tools/go.mod ] && [ "$binary" -nt tools/testsum/main.go ] &&
+		[ "$binary" -nt tools/allocs/main.go ]; then return 0; fi
 	echo "building $binary with the versions pinned in tools/go.mod"
 	CGO_ENABLED=0 go -C tools build -ldflags '-s -w' -o "../$binary" "$2"
 	touch "$binary"
@@ -75,4 +76,5 @@ check_go
 install_npm_packages
 mkdir -p bin
 build testsum ./testsum
+build allocs ./allocs
 build golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
