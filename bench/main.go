@@ -106,6 +106,9 @@ func run(args []string) error {
 	if err := b.checkPolicies(); err != nil {
 		return err
 	}
+	if err := b.start(); err != nil {
+		return err
+	}
 	for i := range chosen {
 		err := b.play(&chosen[i])
 		if errors.Is(err, errNotReady) {
@@ -142,6 +145,7 @@ func (b *bench) publish(chosen []scenario, o options, args []string) error {
 		Subject: peer.Gateway,
 		Checked: b.checked,
 		LeftOut: b.leftOut,
+		Starts:  b.starts,
 	}
 	for i := range chosen {
 		if !slices.ContainsFunc(b.samples, func(s report.Sample) bool { return s.Scenario == chosen[i].id }) {

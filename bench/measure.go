@@ -27,6 +27,7 @@ type bench struct {
 	samples []report.Sample
 	checked []string // what checkPolicies saw
 	leftOut []string // scenarios that could not be played, and why
+	starts  []report.Start
 }
 
 // errNotReady: a gateway that was built before it could do what a scenario asks.
@@ -202,10 +203,10 @@ func (st *stage) seen() (int64, error) {
 		}
 		if n != last {
 			last, same = n, 0
-		} else if same++; same == 3 {
+		} else if same++; same == 5 {
 			return n, nil
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(30 * time.Millisecond)
 	}
 }
 

@@ -7,11 +7,13 @@ import (
 	"embed"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/chatshipper/gateway/bench/internal/proc"
 )
@@ -60,6 +62,7 @@ type Settings struct {
 	TLS      bool   // on the listener
 	Cores    string // that it may run on: "0", or "0,1"
 	Redis    string // host:port of the store; empty means the process's memory
+	Probe    bool   // send requests from the start until one is answered
 }
 
 // Instance is a peer that runs.
@@ -68,7 +71,9 @@ type Instance struct {
 	*proc.Process
 	Addr string // host:port
 	TLS  bool
-	dir  string
+	// From the start of the process to the first answered request; only with Settings.Probe.
+	Answered time.Duration
+	dir      string
 }
 
 // file is what the templates see.
@@ -122,10 +127,25 @@ func (i *Instance) start(s Settings) error {
 	}
 	i.Addr = net.JoinHostPort("127.0.0.1", fmt.Sprint(f.Port))
 	args := append(slices.Clone(i.cmd[1:]), path)
+	started := time.Now()
 	if i.Process, err = proc.Start(s.Cores, i.cmd[0], args...); err != nil {
 		return err
 	}
+	if s.Probe {
+		i.probe()
+		i.Answered = time.Since(started)
+	}
 	return i.Ready(i.Addr)
+}
+
+// probe asks until there is an answer, whatever it is, for at most five seconds.
+func (i *Instance) probe() {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(500 * time.Microsecond) {
+		if res, err := http.Get("http://" + i.Addr + "/v2/contacts"); err == nil {
+			_ = res.Body.Close()
+			return
+		}
+	}
 }
 
 // fill writes a file of conf/ with its settings.

@@ -4,10 +4,18 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // Scenario is a kind of work, as tables name it.
 type Scenario struct{ ID, Title string }
+
+// Start is one start of a peer.
+type Start struct {
+	Peer     string
+	Answered time.Duration // from the start of the process to the first answer
+	Memory   float64       // bytes
+}
 
 // Document is a report.
 type Document struct {
@@ -20,6 +28,7 @@ type Document struct {
 	About     []string // machine, versions
 	Checked   []string // what was made sure of beforehand
 	LeftOut   []string // work that was not measured, and why
+	Starts    []Start
 }
 
 // Markdown is the generated part of the document.
@@ -37,8 +46,27 @@ func (d *Document) Markdown() string {
 	for _, s := range d.Scenarios {
 		d.writeScenario(&b, s)
 	}
+	d.writeStarts(&b)
 	d.writeDiscarded(&b)
 	return b.String()
+}
+
+func (d *Document) writeStarts(b *strings.Builder) {
+	if len(d.Starts) == 0 {
+		return
+	}
+	b.WriteString("\n### Start\n\n| | ms from start to first answer | memory MB 0.2 s later | starts |\n|---|---|---|---|\n")
+	for _, peer := range d.Peers {
+		var took, memory []float64
+		for _, s := range d.Starts {
+			if s.Peer == peer {
+				took, memory = append(took, float64(s.Answered.Microseconds())/1e3), append(memory, s.Memory/1e6)
+			}
+		}
+		if len(took) > 0 {
+			fmt.Fprintf(b, "| %s | %.1f | %.1f | %d |\n", peer, median(took), median(memory), len(took))
+		}
+	}
 }
 
 // present tells whether any sample of a peer counts.
