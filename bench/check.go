@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/chatshipper/gateway/bench/internal/load"
@@ -101,21 +103,47 @@ func checkPolicy(who *peer.Peer, upstream string) (string, error) {
 		"an agent's message let the bot go on; PUT was answered 405", nil
 }
 
-func (p *probe) checkAddress() {
-	for k := range 20 {
-		p.send(200, "GET", "/v2/contacts", load.Token(k, botScope), "")
+// burst sends GETs at once, one for each token, and returns how many passed.
+func (p *probe) burst(tokens []string) int {
+	var passed atomic.Int64
+	var all sync.WaitGroup
+	for _, token := range tokens {
+		all.Go(func() {
+			one := probe{addr: p.addr}
+			if one.send(200, "GET", "/v2/contacts", token, ""); one.err == nil {
+				passed.Add(1)
+			}
+		})
 	}
-	p.send(429, "GET", "/v2/contacts", load.Token(20, botScope), "")
-	p.phase("21 requests of an address")
+	all.Wait()
+	return int(passed.Load())
+}
+
+// twentyOf expects 20 of 21 to pass. A machine that takes long for the 21 lets
+// more pass where requests are paced: then it tries again, later.
+func (p *probe) twentyOf(what string, token func(attempt, k int) string) {
+	var counts []int
+	for attempt := range 5 {
+		var tokens []string
+		for k := range 21 {
+			tokens = append(tokens, token(attempt, k))
+		}
+		counts = append(counts, p.burst(tokens))
+		if counts[attempt] == 20 {
+			return
+		}
+		p.pause()
+	}
+	p.err = fmt.Errorf("of 21 requests of %s, %v passed in five attempts, expected 20", what, counts)
+}
+
+func (p *probe) checkAddress() {
+	p.twentyOf("an address", func(attempt, k int) string { return load.Token(100*attempt+k, botScope) })
 }
 
 func (p *probe) checkKeyAndMessages() {
 	bot, agent := load.Token(1, botScope), load.Token(2, agentScope)
-	for range 20 {
-		p.send(200, "GET", "/v2/contacts", bot, "")
-	}
-	p.send(429, "GET", "/v2/contacts", bot, "")
-	p.phase("21 requests of a key")
+	p.twentyOf("a key", func(attempt, _ int) string { return load.Token(10+attempt, botScope) })
 	p.send(405, "PUT", "/v2/contacts/1", load.Token(3, botScope), "{}")
 	p.phase("PUT")
 
