@@ -59,6 +59,7 @@ type options struct {
 	scenarios, peers, binary, write string
 	rounds, seconds                 int
 	quiet                           float64
+	patience                        time.Duration
 	smoke                           bool
 }
 
@@ -71,12 +72,13 @@ func parse(args []string) (o options, err error) {
 	f.IntVar(&o.rounds, "rounds", 12, "rounds that count")
 	f.IntVar(&o.seconds, "seconds", 3, "seconds of load in each round, for each peer")
 	f.Float64Var(&o.quiet, "quiet", 0.05, "share of the machine that others may use before a measurement is repeated")
+	f.DurationVar(&o.patience, "patience", 10*time.Second, "how long to wait for a quiet machine before each measurement")
 	f.BoolVar(&o.smoke, "smoke", false, "one round of one second of get, message, refused and large")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if o.smoke {
-		o.rounds, o.seconds, o.scenarios, o.quiet = 1, 1, "get,message,refused,large", 1
+		o.rounds, o.seconds, o.scenarios, o.quiet, o.patience = 1, 1, "get,message,refused,large", 1, 0
 	}
 	if o.rounds < 1 || o.seconds < 1 || f.NArg() > 0 {
 		return o, fmt.Errorf("cannot use %q: rounds and seconds begin at 1, and nothing follows the flags", args)
@@ -102,7 +104,7 @@ func run(args []string) error {
 			return err
 		}
 	}
-	b := &bench{out: os.Stdout, peers: some(peer.All(o.binary), o.peers), rounds: o.rounds, seconds: o.seconds, quiet: o.quiet}
+	b := &bench{out: os.Stdout, peers: some(peer.All(o.binary), o.peers), rounds: o.rounds, seconds: o.seconds, quiet: o.quiet, patience: o.patience}
 	if err := b.checkPolicies(); err != nil {
 		return err
 	}

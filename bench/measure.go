@@ -19,15 +19,16 @@ import (
 
 // bench is one run of everything that was asked for.
 type bench struct {
-	out     io.Writer
-	peers   []peer.Peer
-	rounds  int
-	seconds int     // of load in each round, for each peer
-	quiet   float64 // share of the machine that others may use
-	samples []report.Sample
-	checked []string // what checkPolicies saw
-	leftOut []string // scenarios that could not be played, and why
-	starts  []report.Start
+	out      io.Writer
+	peers    []peer.Peer
+	rounds   int
+	seconds  int           // of load in each round, for each peer
+	quiet    float64       // share of the machine that others may use
+	patience time.Duration // how long to wait for that, before each measurement
+	samples  []report.Sample
+	checked  []string // what checkPolicies saw
+	leftOut  []string // scenarios that could not be played, and why
+	starts   []report.Start
 }
 
 // errNotReady: a gateway that was built before it could do what a scenario asks.
@@ -68,10 +69,13 @@ func (b *bench) play(s *scenario) error {
 	return nil
 }
 
-// try measures one peer once; when others used the machine meanwhile, up to three
-// times, and the quietest counts.
+// try measures one peer once, when the machine is quiet; when others used it
+// meanwhile all the same, up to three times, and the quietest counts.
 func (b *bench) try(st *stage, i *peer.Instance) (best report.Sample, err error) {
 	for attempt := range 3 {
+		if err := b.await(); err != nil {
+			return best, err
+		}
 		s, err := b.measure(st, i)
 		if err != nil {
 			return s, err
@@ -84,6 +88,27 @@ func (b *bench) try(st *stage, i *peer.Instance) (best report.Sample, err error)
 		}
 	}
 	return best, nil
+}
+
+// await waits until nobody uses the machine, for as long as the patience lasts.
+// Nothing of ours runs then.
+func (b *bench) await() error {
+	const look = 200 * time.Millisecond
+	for end := time.Now().Add(b.patience); time.Now().Before(end); {
+		before, err := busy()
+		if err != nil {
+			return err
+		}
+		time.Sleep(look)
+		after, err := busy()
+		if err != nil {
+			return err
+		}
+		if float64(after-before)/float64(look)/2 <= b.quiet {
+			break
+		}
+	}
+	return nil
 }
 
 // clocks are read before and after a run.
