@@ -15,7 +15,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 UNIT := $$(go list ./... | grep -v '/e2e$$')
 FUZZTIME ?= 30s
 
-.PHONY: help build demo test lint race alloc cover fuzz e2e bench image tools clean
+.PHONY: help build demo test lint race alloc cover fuzz e2e verify bench image tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/\1|\2/' \
@@ -54,6 +54,10 @@ fuzz: tools ## every fuzz target for FUZZTIME (30s, or 1000x inputs) each
 e2e: tools ## the built binary over real sockets, with curl and the official SDK
 	@mkdir -p bin/test
 	@go test -json -count=1 -timeout=5m -parallel=4 ./e2e/ | bin/testsum -o bin/test/e2e.count
+
+verify: tools ## the schema and the files of deploy, by the types of the programs that read them
+	@mkdir -p bin/test
+	@go -C deploy/verify test -json -count=1 ./... | bin/testsum -o bin/test/verify.count
 
 bench: ## every benchmark, with allocations
 	@go test -run '^$$' -bench . -benchmem $(UNIT)

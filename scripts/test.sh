@@ -34,4 +34,5 @@ step 'coverage' scripts/cover.sh bin/test/cover.out
 step 'zero allocations on the hot path' make alloc
 step 'fuzzing, a short smoke' make fuzz FUZZTIME="${FUZZTIME:-1000x}"
 step 'end to end' make e2e
+step 'schema and deployment files' make verify
 printf '\n'
