@@ -20,7 +20,7 @@ func commands() []command {
 		{"run", "--config FILE", "run the gateway until SIGTERM or SIGINT, then drain", runGateway},
 		{"demo", "[--listen ADDR] [--admin-listen ADDR] [--sandbox-listen ADDR]", "run the gateway in front of the built-in sandbox", runDemo},
 		{"sandbox", "[--listen ADDR]", "run only the sandbox, a ChatShipper-compatible API in memory", runSandbox},
-		{"check", "--config FILE", "validate a configuration and list every mistake", runCheck},
+		{"check", "[--online] --config FILE", "validate a configuration and list every mistake; online: try the upstream too", runCheck},
 		{"config", "--config FILE | --schema | --example", "print the effective configuration, secrets redacted; or the JSON Schema, or an example", runConfig},
 		{"healthcheck", "--config FILE", "exit 0 when the running gateway is ready", runHealthcheck},
 		{"version", "", "print version, commit and Go version", runVersion},

@@ -33,22 +33,6 @@ func load(name, file string) (*config.Config, error) {
 	return cfg, nil
 }
 
-// runCheck validates a configuration, files that it names included.
-func runCheck(_ context.Context, args []string, c console) error {
-	path, cfg, err := configFlag("check", args, c)
-	if err != nil {
-		return err
-	}
-	if _, err := build(cfg, c); err != nil {
-		return &failure{exitConfig, fmt.Errorf("%s: %w", path, err)}
-	}
-	for _, warning := range cfg.Warnings() {
-		_, _ = fmt.Fprintf(c.err, "%s: warning: %s\n", path, warning)
-	}
-	_, err = fmt.Fprintf(c.out, "%s: fine\n", path)
-	return err
-}
-
 // runConfig prints the effective configuration, or what helps to write one.
 func runConfig(_ context.Context, args []string, c console) error {
 	fs := flag.NewFlagSet("config", flag.ContinueOnError)
