@@ -27,7 +27,7 @@ func runCheck(ctx context.Context, args []string, c console) error {
 	if err != nil {
 		return err
 	}
-	if _, err := build(cfg, c); err != nil {
+	if _, err := build(cfg, c, nil); err != nil {
 		return &failure{exitConfig, fmt.Errorf("%s: %w", *file, err)}
 	}
 	for _, warning := range cfg.Warnings() {

@@ -20,20 +20,25 @@ import (
 
 // node is one running gateway: the data path and its admin listener.
 type node struct {
-	cfg     *config.Config
+	cfg     *config.Config // as it was at the start
+	current *config.Config // as it was last reloaded
 	logger  *slog.Logger
+	level   *slog.LevelVar
 	access  *accesslog.Log
 	gateway *proxy.Gateway
 	admin   *admin.Server
+	reloads *reloads // nil: nobody follows a file
 
 	registry             *prometheus.Registry
 	reloaded, reloadedAt prometheus.Gauge
 }
 
 // build makes everything that a configuration names, short of listening: what
-// fails here is the configuration's fault.
-func build(cfg *config.Config, c console) (*node, error) {
-	n := &node{cfg: cfg, logger: newLogger(cfg.Log, c.err)}
+// fails here is the configuration's fault. With reloads, they can be asked for.
+func build(cfg *config.Config, c console, r *reloads) (*node, error) {
+	n := &node{cfg: cfg, current: cfg, level: new(slog.LevelVar), reloads: r}
+	n.level.Set(levelOf(cfg.Log))
+	n.logger = newLogger(cfg.Log, c.err, n.level)
 	if cfg.Log.Access {
 		n.access = accesslog.New(c.out, accessFormat(cfg.Log))
 	}
@@ -43,7 +48,14 @@ func build(cfg *config.Config, c console) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.admin, err = admin.New(cfg.Admin, admin.Deps{Registry: n.registry, Ready: n.gateway.NotReady, Version: version})
+	deps := admin.Deps{
+		Registry: n.registry, Ready: n.gateway.NotReady, Version: version, Started: time.Now(),
+		Log: n.logger, Audit: newLogger(cfg.Log, c.err, slog.LevelInfo),
+	}
+	if r != nil {
+		deps.Reload = r.ask
+	}
+	n.admin, err = admin.New(cfg.Admin, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -127,12 +139,15 @@ func (n *node) dropped() float64 {
 	return float64(n.access.Dropped())
 }
 
-func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.Level)) // validated with the configuration
+func newLogger(cfg config.Log, w io.Writer, level slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "text" {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+func levelOf(cfg config.Log) (level slog.Level) {
+	_ = level.UnmarshalText([]byte(cfg.Level)) // validated with the configuration
+	return level
 }

@@ -1,7 +1,7 @@
 // Package admin is the listener for operators and their tools: metrics, health,
-// profiles and a status page, on plain net/http and on a port of its own. It
-// shows and changes nothing: what it shows is handed to it, and it knows
-// neither the rules nor the requests of the gateway.
+// profiles, a status page and the reload of the configuration, on plain net/http
+// and on a port of its own. What it shows and what it may set off is handed to
+// it: it knows neither the rules nor the requests of the gateway.
 package admin
 
 import (
@@ -12,14 +12,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Deps is what the listener shows.
+// Deps is what the listener shows, and what can be asked of it.
 type Deps struct {
 	Registry *prometheus.Registry
 	Ready    func() []string // why the gateway can't serve, in a few words each; empty means that it can
@@ -27,6 +29,11 @@ type Deps struct {
 	Version  string
 	Started  time.Time    // when the process started
 	Log      *slog.Logger // for what net/http reports; nil means slog.Default
+	Audit    *slog.Logger // gets a line for every change that is asked for; nil means Log
+
+	// Reload puts the configuration file in force, all or nothing, and returns
+	// what of it only a restart can. Nil: there is no POST /-/reload.
+	Reload func(ctx context.Context) (needsRestart []string, err error)
 }
 
 // Fact is one line of the status page.
@@ -35,7 +42,8 @@ type Fact struct{ Name, Value string }
 // Server serves the admin listener.
 type Server struct {
 	deps  Deps
-	guard guard
+	guard atomic.Pointer[guard]
+	cross *http.CrossOriginProtection
 	doors map[string]door
 	pprof http.Handler // nil unless enabled
 	http  http.Server
@@ -44,7 +52,8 @@ type Server struct {
 // door is one thing to see and who may see it.
 type door struct {
 	http.Handler
-	public bool // for probes and scrapers: no token, any Host
+	public  bool // for probes and scrapers: no token, any Host
+	changes bool // POST only, and never from a page of another origin
 }
 
 // New makes a server. It fails when the token file can't be read.
@@ -59,12 +68,19 @@ func New(cfg Config, d Deps) (*Server, error) {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	s := &Server{deps: d, guard: g}
+	if d.Audit == nil {
+		d.Audit = d.Log
+	}
+	s := &Server{deps: d, cross: http.NewCrossOriginProtection()}
+	s.guard.Store(&g)
 	s.doors = map[string]door{
 		"/":        {Handler: http.HandlerFunc(s.page)},
 		"/healthz": {Handler: http.HandlerFunc(healthz), public: true},
 		"/readyz":  {Handler: http.HandlerFunc(s.readyz), public: true},
 		"/metrics": {Handler: metrics(d.Registry), public: true},
+	}
+	if d.Reload != nil {
+		s.doors["/-/reload"] = door{Handler: http.HandlerFunc(s.reload), changes: true}
 	}
 	if cfg.Pprof {
 		s.pprof = profiles()
@@ -103,20 +119,34 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	protect(w.Header())
 	door, found := s.find(r.URL.Path)
+	guard := s.guard.Load()
 	switch {
-	case !door.public && !s.guard.authorised(r):
+	case !door.public && !guard.authorised(r):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="gateway admin"`)
 		refuse(w, http.StatusUnauthorized, "This page needs the admin token. Send it as 'Authorization: Bearer <token>'.")
-	case !door.public && !s.guard.hostAllowed(r.Host):
+	case !door.public && !guard.hostAllowed(r.Host):
 		refuse(w, http.StatusMisdirectedRequest, "The admin listener answers only to localhost. Open it as http://localhost and its port.")
 	case !found:
 		refuse(w, http.StatusNotFound, "There is no such page. See / for what there is.")
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		refuse(w, http.StatusMethodNotAllowed, "The admin listener only shows things. Use GET or HEAD.")
+	case !door.allows(r.Method):
+		w.Header().Set("Allow", door.methods())
+		refuse(w, http.StatusMethodNotAllowed, "Use "+strings.ReplaceAll(door.methods(), ",", " or")+" here.")
+	case door.changes && s.cross.Check(r) != nil:
+		refuse(w, http.StatusForbidden, "A page of another origin may change nothing here.")
 	default:
 		door.ServeHTTP(w, r)
 	}
+}
+
+func (d door) methods() string {
+	if d.changes {
+		return "POST"
+	}
+	return "GET, HEAD"
+}
+
+func (d door) allows(method string) bool {
+	return slices.Contains(strings.Split(d.methods(), ", "), method)
 }
 
 func (s *Server) find(path string) (d door, found bool) {
