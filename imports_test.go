@@ -27,6 +27,7 @@ const module = "github.com/chatshipper/gateway"
 const cellar = -1
 
 var floors = map[string]int{
+	"internal/certs":    cellar,
 	"internal/deadline": cellar,
 	"internal/digest":   cellar,
 	"internal/http1":    cellar,

@@ -51,7 +51,7 @@ func (r *reloads) ask(ctx context.Context) (needsRestart []string, err error) {
 }
 
 // follow reloads the configuration on SIGHUP, when it is asked to, and when the
-// file's content changes, until ctx ends.
+// file's content changes, and renews certificates, until ctx ends.
 func (n *node) follow(ctx context.Context, path string, hup <-chan os.Signal) {
 	defer close(n.reloads.over)
 	ticker := time.NewTicker(pollInterval)
@@ -65,10 +65,12 @@ func (n *node) follow(ctx context.Context, path string, hup <-chan os.Signal) {
 		case <-hup:
 		case asked = <-n.reloads.wishes:
 		case <-ticker.C:
+			n.look()
 			if contentOf(path) == seen {
 				continue
 			}
 		}
+		n.look()
 		seen = contentOf(path)
 		restart, err := n.reload(path)
 		if asked != nil {

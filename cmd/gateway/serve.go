@@ -27,6 +27,7 @@ type node struct {
 	access  *accesslog.Log
 	gateway *proxy.Gateway
 	admin   *admin.Server
+	certificates
 	reloads *reloads // nil: nobody follows a file
 
 	registry             *prometheus.Registry
@@ -44,13 +45,17 @@ func build(cfg *config.Config, c console, r *reloads) (*node, error) {
 	}
 	n.registry = n.newRegistry()
 	var err error
+	if n.certificates, err = loadCertificates(cfg); err != nil {
+		return nil, err
+	}
+	n.measure(n.registry)
 	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{Registry: n.registry, Logger: n.logger, Access: n.access})
 	if err != nil {
 		return nil, err
 	}
 	deps := admin.Deps{
 		Registry: n.registry, Ready: n.gateway.NotReady, Version: version, Started: time.Now(),
-		Log: n.logger, Audit: newLogger(cfg.Log, c.err, slog.LevelInfo),
+		Log: n.logger, Audit: newLogger(cfg.Log, c.err, slog.LevelInfo), TLS: n.server("admin"),
 	}
 	if r != nil {
 		deps.Reload = r.ask

@@ -6,6 +6,7 @@ package admin
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,8 @@ type Deps struct {
 	Started  time.Time    // when the process started
 	Log      *slog.Logger // for what net/http reports; nil means slog.Default
 	Audit    *slog.Logger // gets a line for every change that is asked for; nil means Log
+
+	TLS *tls.Config // nil: plain text
 
 	// Reload puts the configuration file in force, all or nothing, and returns
 	// what of it only a restart can. Nil: there is no POST /-/reload.
@@ -99,6 +102,9 @@ func New(cfg Config, d Deps) (*Server, error) {
 
 // Serve answers on ln until Shutdown, and then returns nil. It closes ln.
 func (s *Server) Serve(ln net.Listener) error {
+	if s.deps.TLS != nil {
+		ln = tls.NewListener(ln, s.deps.TLS)
+	}
 	if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("cannot serve the admin listener on %q: %w", ln.Addr(), err)
 	}

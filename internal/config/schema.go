@@ -40,6 +40,7 @@ var explanations = map[string]string{
 	"listen.tls":                    "makes the public listener speak TLS",
 	"upstream.tls":                  "how an https:// upstream is verified",
 	"upstream.health_check":         "asks the upstream at intervals whether it is up",
+	"admin.tls":                     "makes the admin listener speak TLS",
 	"identity.users[].id":           "the user's id, the claim _id",
 	"identity.users[].role":         "bot or human",
 	"identity.keys[].sha256":        "SHA-256 of the API key, in hex",
