@@ -49,7 +49,7 @@ func build(cfg *config.Config, c console, r *reloads) (*node, error) {
 		return nil, err
 	}
 	n.measure(n.registry)
-	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{Registry: n.registry, Logger: n.logger, Access: n.access})
+	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{Registry: n.registry, Logger: n.logger, Access: n.access, TLS: n.server("listen")})
 	if err != nil {
 		return nil, err
 	}
