@@ -42,6 +42,7 @@ var floors = map[string]int{
 	"internal/downstream": 0,
 	"internal/identity":   0,
 	"internal/sandbox":    0,
+	"internal/systemd":    0,
 	"internal/upstream":   0,
 
 	"proxy":          1,

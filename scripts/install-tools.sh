@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 headers=/usr/include/stdlib.h
 
 # command:Debian package
-needed=(make:make gcc:gcc git:git curl:curl node:nodejs npm:npm shellcheck:shellcheck promtool:prometheus)
+needed=(make:make gcc:gcc git:git curl:curl node:nodejs npm:npm shellcheck:shellcheck promtool:prometheus
+	systemd-analyze:systemd)
 
 install_packages() {
 	local packages=() entry

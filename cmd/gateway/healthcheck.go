@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"github.com/chatshipper/gateway/internal/config"
 )
 
 // prober asks a listener of this very machine, by an address that its certificate
@@ -30,7 +28,7 @@ func runHealthcheck(ctx context.Context, args []string, c console) error {
 	if cfg.Admin.TLS.CertFile != "" {
 		scheme = "https://"
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+adminAuthority(cfg)+"/readyz", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+reachable(cfg.Admin.Address)+"/readyz", http.NoBody)
 	if err != nil {
 		return fmt.Errorf("cannot ask %s: %w", cfg.Admin.Address, err)
 	}
@@ -46,11 +44,11 @@ func runHealthcheck(ctx context.Context, args []string, c console) error {
 	return err
 }
 
-// adminAuthority is where the admin listener can be reached from this machine.
-func adminAuthority(cfg *config.Config) string {
-	host, port, err := net.SplitHostPort(cfg.Admin.Address)
+// reachable is where a listener can be reached from this machine.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return cfg.Admin.Address
+		return address
 	}
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "127.0.0.1"

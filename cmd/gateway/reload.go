@@ -70,9 +70,11 @@ func (n *node) follow(ctx context.Context, path string, hup <-chan os.Signal) {
 				continue
 			}
 		}
+		n.tell("RELOADING=1")
 		n.look()
 		seen = contentOf(path)
 		restart, err := n.reload(path)
+		n.tell("READY=1")
 		if asked != nil {
 			asked <- reloaded{restart, err}
 		}
