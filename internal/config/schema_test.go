@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -157,7 +158,7 @@ func everyText(of reflect.Type, path string, index []int, probe func(c *Config, 
 }
 
 // Editors complete and check a configuration whose first line names the schema.
-func TestEveryExampleNamesTheSchema(t *testing.T) {
+func TestEveryExampleIsRightAndNamesTheSchema(t *testing.T) {
 	seen := 0
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -170,6 +171,7 @@ func TestEveryExampleNamesTheSchema(t *testing.T) {
 			return nil
 		}
 		seen++
+		isRight(t, path)
 		up := strings.Repeat("../", strings.Count(path, "/")-2)
 		if first := firstLine(t, path); first != fmt.Sprintf("# yaml-language-server: $schema=%sconfig.schema.json", up) {
 			t.Errorf("%s is a configuration, but its first line %q does not name the schema", path, first)
@@ -190,6 +192,24 @@ func isConfiguration(t *testing.T, path string) bool {
 	}
 	var file struct{ Upstream struct{ URL *string } }
 	return yaml.Unmarshal(data, &file) == nil && file.Upstream.URL != nil
+}
+
+// isRight demands that an example has no mistake but files that are not here.
+func isRight(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m *Mistakes
+	if _, err := Parse(path, []byte(withURL(string(data))), environment()); !errors.As(err, &m) {
+		return
+	}
+	for _, mistake := range m.List {
+		if !strings.Contains(mistake.Problem, "no such file or directory") {
+			t.Error(mistake)
+		}
+	}
 }
 
 func firstLine(t *testing.T, path string) string {
