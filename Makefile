@@ -15,11 +15,11 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 UNIT := $$(go list ./... | grep -v '/e2e$$')
 FUZZTIME ?= 30s
 
-.PHONY: help build demo test lint race alloc cover fuzz e2e verify bench image tools clean
+.PHONY: help build demo test lint race alloc cover fuzz e2e verify bench image image-test dist dist-test tools clean
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/\1|\2/' \
-		| while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' \
+		| while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 build: ## build bin/gateway, static
 	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gateway ./cmd/gateway
@@ -65,5 +65,14 @@ bench: ## every benchmark, with allocations
 image: ## build the container image with docker, podman or buildah
 	@scripts/image.sh --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT)
 
+image-test: tools ## build the image for amd64 and arm64 without a registry, and run it
+	@scripts/image-test.sh
+
+dist: ## write the archives, Debian packages and checksums of a release to dist/
+	@VERSION=$(VERSION) COMMIT=$(COMMIT) scripts/dist.sh
+
+dist-test: tools ## make a release twice, compare the bytes, install the package
+	@scripts/dist-test.sh
+
 clean: ## remove everything that was built or installed here
-	@rm -rf bin e2e/node_modules
+	@rm -rf bin dist e2e/node_modules

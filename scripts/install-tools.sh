@@ -8,7 +8,8 @@ headers=/usr/include/stdlib.h
 
 # command:Debian package
 needed=(make:make gcc:gcc git:git curl:curl node:nodejs npm:npm shellcheck:shellcheck promtool:prometheus
-	systemd-analyze:systemd)
+	systemd-analyze:systemd mandoc:mandoc
+	buildah:buildah busybox:busybox-static)
 
 install_packages() {
 	local packages=() entry

@@ -21,8 +21,10 @@ func commands() []command {
 		{"demo", "[--listen ADDR] [--admin-listen ADDR] [--sandbox-listen ADDR]", "run the gateway in front of the built-in sandbox", runDemo},
 		{"sandbox", "[--listen ADDR]", "run only the sandbox, a ChatShipper-compatible API in memory", runSandbox},
 		{"check", "[--online] --config FILE", "validate a configuration and list every mistake; online: try the upstream too", runCheck},
-		{"config", "--config FILE | --schema | --example", "print the effective configuration, secrets redacted; or the JSON Schema, or an example", runConfig},
+		{"config", "--config FILE | --schema | --example", "print the effective configuration without secrets; or its schema, or an example", runConfig},
 		{"healthcheck", "--config FILE", "exit 0 when the running gateway is ready", runHealthcheck},
+		{"completion", "--shell SHELL", "print what makes bash, zsh or fish complete this command", runCompletion},
+		{"man", "", "print the manual page, for mandoc or man -l", runMan},
 		{"version", "", "print version, commit and Go version", runVersion},
 	}
 }
