@@ -15,10 +15,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 UNIT := $$(go list ./... | grep -v '/e2e$$')
 FUZZTIME ?= 30s
 
-.PHONY: help build demo test lint race alloc baseline cover fuzz e2e reliability micro bench exactness harness image tools clean
+.PHONY: help build demo test lint race alloc baseline cover fuzz e2e reliability verify micro bench exactness harness image image-test dist dist-test tools clean
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/\1|\2/' \
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' \
 		| while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 build: ## build bin/gateway, static
@@ -63,6 +63,10 @@ e2e: tools ## the built binary over real sockets, with curl and the official SDK
 reliability: tools ## the fault figures of docs/reliability.md, with their full counts (minutes)
 	@scripts/reliability.sh
 
+verify: tools ## the schema and the files of deploy, by the types of the programs that read them
+	@mkdir -p bin/test
+	@go -C deploy/verify test -json -count=1 ./... | bin/testsum -o bin/test/verify.count
+
 micro: ## the micro-benchmarks beside the code, with allocations
 	@go test -run '^$$' -bench . -benchmem $(UNIT)
 
@@ -80,5 +84,14 @@ harness: tools ## vet and test the benchmark itself, which nothing here runs
 image: ## build the container image with docker, podman or buildah
 	@scripts/image.sh --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT)
 
+image-test: tools ## build the image for amd64 and arm64 without a registry, and run it
+	@scripts/image-test.sh
+
+dist: ## write the archives, Debian packages and checksums of a release to dist/
+	@VERSION=$(VERSION) COMMIT=$(COMMIT) scripts/dist.sh
+
+dist-test: tools ## make a release twice, compare the bytes, install the package
+	@scripts/dist-test.sh
+
 clean: ## remove everything that was built or installed here
-	@rm -rf bin e2e/node_modules
+	@rm -rf bin dist e2e/node_modules

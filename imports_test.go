@@ -27,6 +27,7 @@ const module = "github.com/chatshipper/gateway"
 const cellar = -1
 
 var floors = map[string]int{
+	"internal/certs":    cellar,
 	"internal/deadline": cellar,
 	"internal/digest":   cellar,
 	"internal/http1":    cellar,
@@ -42,6 +43,7 @@ var floors = map[string]int{
 	"internal/downstream": 0,
 	"internal/identity":   0,
 	"internal/sandbox":    0,
+	"internal/systemd":    0,
 	"internal/upstream":   0,
 
 	"proxy":          1,

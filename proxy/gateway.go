@@ -43,6 +43,7 @@ type Deps struct {
 	Registry prometheus.Registerer
 	Logger   *slog.Logger
 	Access   *accesslog.Log // nil: no access log
+	TLS      *tls.Config    // of the listener; nil: plain text
 }
 
 // Gateway enforces ChatShipper's rules in front of an upstream.
@@ -79,7 +80,7 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, listen: cfg.Listen, clock: newClock(), hasher: digest.NewHasher(""), ids: newRequestIDs(),
 		limiter: limiter.NewMemory(cfg.MemoryBytes / 2), guard: loopguard.NewMemory(cfg.MemoryBytes / 2),
-		upstream: client, metrics: newMetrics(d.Registry, cfg.Errors.TimeoutStatus), access: d.Access, logger: d.Logger,
+		upstream: client, metrics: newMetrics(d.Registry, cfg.Errors.TimeoutStatus), access: d.Access, logger: d.Logger, secure: d.TLS,
 	}
 	g.offenders = newOffenders(g.clock.now())
 	r, err := compile(cfg, g.hasher, client, nil)
@@ -87,9 +88,6 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 		return nil, err
 	}
 	g.rules.Store(r)
-	if g.secure, err = listenerTLS(cfg.Listen.TLS); err != nil {
-		return nil, err
-	}
 	g.server = g.newServer()
 	g.health.watch(cfg.Upstream.HealthCheck, client)
 	g.measureStores(factory{d.Registry})

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"crypto/tls"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,16 +71,5 @@ func (g *Gateway) measureUpstream(f factory) {
 	f.gaugeFunc(name, help, prometheus.Labels{"state": "idle"}, func() float64 { return float64(g.upstream.Stats().Idle) })
 	f.gaugeFunc("upstream_connections_capacity", "How many connections to the upstream may be open at once.", nil, func() float64 {
 		return float64(g.cfg.Upstream.MaxConnections)
-	})
-}
-
-// measureCertificate makes the metric of the listener's certificate. There is
-// none where the listener speaks plain text: a 0 would read as long expired.
-func measureCertificate(f factory, secure *tls.Config) {
-	if secure == nil {
-		return
-	}
-	f.gaugeFunc("tls_certificate_expiry_timestamp_seconds", "When the certificate of the public listener expires.", nil, func() float64 {
-		return float64(secure.Certificates[0].Leaf.NotAfter.Unix())
 	})
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -40,21 +39,7 @@ func (g *Gateway) newServer() *downstream.Server {
 	}, g)
 }
 
-// listenerTLS loads the listener's certificate, when it has one.
-func listenerTLS(files ListenTLS) (*tls.Config, error) {
-	if files.CertFile == "" {
-		return nil, nil //nolint:nilnil // plain text is no error
-	}
-	certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("cannot use listen.tls: %w", err)
-	}
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, Certificates: []tls.Certificate{certificate},
-	}, nil
-}
-
-// Serve answers requests on ln until Shutdown. A certificate makes it speak TLS.
+// Serve answers requests on ln until Shutdown.
 func (g *Gateway) Serve(ln net.Listener) error { return g.server.Serve(ln) }
 
 // Withdraw makes the gateway say that it is not ready, while it serves on: the

@@ -17,7 +17,6 @@ func (g *Gateway) measureStores(f factory) {
 	})
 	f.gaugeFunc("store_capacity_bytes", "Memory that the counts may take.", nil, func() float64 { return float64(g.cfg.MemoryBytes) })
 	g.measureUpstream(f)
-	measureCertificate(f, g.secure)
 	f.gaugeFunc("store_degraded", "1 while a shared store can't be used.", nil, func() float64 { return 0 })
 	f.closed("store_errors_total", "Failed calls to a shared store, by operation.", "op", []string{"limit", "reserve", "settle", "reply"})
 	for r := range 2 {

@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 headers=/usr/include/stdlib.h
 
 # command:Debian package
-needed=(make:make gcc:gcc git:git curl:curl node:nodejs npm:npm shellcheck:shellcheck promtool:prometheus)
+needed=(make:make gcc:gcc git:git curl:curl node:nodejs npm:npm shellcheck:shellcheck promtool:prometheus
+	systemd-analyze:systemd mandoc:mandoc
+	buildah:buildah busybox:busybox-static)
 
 install_packages() {
 	local packages=() entry

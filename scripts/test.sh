@@ -35,4 +35,7 @@ step 'zero allocations on the hot path' make alloc
 step 'the benchmark, vetted and tested' make harness
 step 'fuzzing, a short smoke' make fuzz FUZZTIME="${FUZZTIME:-1000x}"
 step 'end to end' make e2e
+step 'schema and deployment files' make verify
+step 'container image, both architectures' make image-test
+step 'release, twice' make dist-test
 printf '\n'

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/chatshipper/gateway"
 	"github.com/chatshipper/gateway/internal/config"
 )
 
@@ -16,35 +17,41 @@ func configFlag(name string, args []string, c console) (path string, cfg *config
 	if err := parseFlags(fs, args, c); err != nil {
 		return "", nil, err
 	}
-	if *file == "" {
-		return "", nil, usageError(fmt.Sprintf("gateway %s: --config FILE is required", name))
-	}
-	cfg, err = config.Load(*file, os.LookupEnv)
-	if err != nil {
-		return "", nil, &failure{exitConfig, err}
-	}
-	return *file, cfg, nil
+	cfg, err = load(name, *file)
+	return *file, cfg, err
 }
 
-// runCheck validates a configuration, files that it names included.
-func runCheck(_ context.Context, args []string, c console) error {
-	path, cfg, err := configFlag("check", args, c)
+// load reads the file that a command was given.
+func load(name, file string) (*config.Config, error) {
+	if file == "" {
+		return nil, usageError(fmt.Sprintf("gateway %s: --config FILE is required", name))
+	}
+	cfg, err := config.Load(file, os.LookupEnv)
 	if err != nil {
+		return nil, &failure{exitConfig, err}
+	}
+	return cfg, nil
+}
+
+// runConfig prints the effective configuration, or what helps to write one.
+func runConfig(_ context.Context, args []string, c console) error {
+	fs := flag.NewFlagSet("config", flag.ContinueOnError)
+	file := fs.String("config", "", "configuration `FILE` (YAML) whose effective values are printed")
+	schema := fs.Bool("schema", false, "print the JSON Schema of a configuration instead")
+	example := fs.Bool("example", false, "print an example with every key instead")
+	if err := parseFlags(fs, args, c); err != nil {
 		return err
 	}
-	if _, err := build(cfg, c); err != nil {
-		return &failure{exitConfig, fmt.Errorf("%s: %w", path, err)}
+	switch {
+	case *schema && *example, (*schema || *example) && *file != "":
+		return usageError("gateway config: only one of --config FILE, --schema and --example can be printed at a time")
+	case *schema:
+		return config.WriteSchema(c.out, gateway.Example)
+	case *example:
+		_, err := c.out.Write(gateway.Example)
+		return err
 	}
-	for _, warning := range cfg.Warnings() {
-		_, _ = fmt.Fprintf(c.err, "%s: warning: %s\n", path, warning)
-	}
-	_, err = fmt.Fprintf(c.out, "%s: fine\n", path)
-	return err
-}
-
-// runConfig prints the effective configuration.
-func runConfig(_ context.Context, args []string, c console) error {
-	_, cfg, err := configFlag("config", args, c)
+	cfg, err := load("config", *file)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func runDemo(ctx context.Context, args []string, c console) error {
 	cfg.Upstream.URL = "http://" + sb.addr.String()
 	cfg.Log.Access, cfg.Log.Level = false, "warn"
 	cfg.Webhook.Secret = unit.Secret(rand.Text())
-	n, err := build(&cfg, c)
+	n, err := build(&cfg, c, nil)
 	if err != nil {
 		return errors.Join(err, sb.stop())
 	}

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -52,7 +49,7 @@ func runExplain(ctx context.Context, args []string, c console) error {
 		if err != nil {
 			return &failure{exitConfig, err}
 		}
-		where = adminOf{address: adminAuthority(cfg), tokenFile: cfg.Admin.TokenFile}
+		where = adminOf{address: reachable(cfg.Admin.Address), tokenFile: cfg.Admin.TokenFile, certFile: cfg.Admin.TLS.CertFile}
 	}
 	answer, err := where.post(ctx, "/admin/v1/explain", q)
 	if err != nil {
@@ -82,45 +79,6 @@ func readKey(path string, into *string) error {
 	return nil
 }
 
-// adminOf is a running gateway's admin listener.
-type adminOf struct{ address, tokenFile string }
-
-// post asks the listener and returns the body of a success.
-func (a adminOf) post(ctx context.Context, path string, question any) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	body, err := json.Marshal(question)
-	if err != nil {
-		return nil, fmt.Errorf("cannot write the question: %w", err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+a.address+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("cannot ask %s: %w", a.address, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if a.tokenFile != "" {
-		token, err := os.ReadFile(a.tokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the admin token: %w", err)
-		}
-		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("cannot reach the gateway: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the answer of the gateway: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		var refusal struct{ Message string }
-		_ = json.Unmarshal(answer, &refusal) // an answer without a message is told by its status
-		return nil, errors.New(strings.TrimSpace(resp.Status + ": " + refusal.Message))
-	}
-	return answer, nil
-}
 
 // printExplanation prints an explanation for people, or as it came.
 func printExplanation(w io.Writer, answer []byte, raw bool) error {

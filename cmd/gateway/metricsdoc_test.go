@@ -66,8 +66,11 @@ func gathered(t *testing.T) []*dto.MetricFamily {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Upstream.URL = "https://api.chatshipper.com"
-	cfg.Listen.TLS.CertFile, cfg.Listen.TLS.KeyFile = selfSigned(t)
-	n, err := build(&cfg, console{io.Discard, io.Discard})
+	cert, key := selfSigned(t)
+	cfg.Listen.TLS.CertFile, cfg.Listen.TLS.KeyFile = cert, key
+	cfg.Admin.TLS.CertFile, cfg.Admin.TLS.KeyFile = cert, key
+	cfg.Upstream.TLS.CertFile, cfg.Upstream.TLS.KeyFile = cert, key
+	n, err := build(&cfg, console{io.Discard, io.Discard}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,5 +64,5 @@ var notes = map[string]note{
 	"config_last_reload_successful":                {"0 or 1", "1. At 0 the last good configuration is in force, and the log lists the mistakes."},
 	"config_last_reload_success_timestamp_seconds": {"seconds since 1970", "the time of the start or of the last change."},
 	"draining": {"0 or 1", "0, but for the seconds before an orderly end."},
-	"tls_certificate_expiry_timestamp_seconds": {"seconds since 1970", "at least 14 days ahead. Exists only with `listen.tls`."},
+	"tls_certificate_expiry_timestamp_seconds": {"seconds since 1970", "at least 14 days ahead. Exists for those of `listen.tls`, `admin.tls` and `upstream.tls` that are set."},
 }

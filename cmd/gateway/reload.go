@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"os"
-	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/chatshipper/gateway/internal/config"
@@ -15,24 +18,66 @@ import (
 // watchers of a file miss.
 const pollInterval = 2 * time.Second
 
-// follow reloads the configuration on SIGHUP and when the file's content changes,
-// until ctx ends.
+// live are the values that a reload puts in force although the rest of their
+// block is fixed at the start.
+var live = []string{"listen.trusted_proxies", "upstream.preserve_host", "admin.token_file", "log.level"}
+
+// reloads takes the wishes for a reload to the one goroutine that reloads.
+type reloads struct {
+	wishes chan chan<- reloaded
+	over   chan struct{} // closed when nobody reloads any more
+}
+
+func newReloads() *reloads { return &reloads{make(chan chan<- reloaded), make(chan struct{})} }
+
+// reloaded is what became of a reload.
+type reloaded struct {
+	needsRestart []string
+	err          error
+}
+
+// ask waits for a reload and returns what became of it.
+func (r *reloads) ask(ctx context.Context) (needsRestart []string, err error) {
+	done := make(chan reloaded, 1)
+	select {
+	case r.wishes <- done:
+	case <-r.over:
+		return nil, errors.New("cannot reload: the gateway is stopping")
+	case <-ctx.Done():
+		return nil, fmt.Errorf("cannot reload: %w", ctx.Err())
+	}
+	result := <-done
+	return result.needsRestart, result.err
+}
+
+// follow reloads the configuration on SIGHUP, when it is asked to, and when the
+// file's content changes, and renews certificates, until ctx ends.
 func (n *node) follow(ctx context.Context, path string, hup <-chan os.Signal) {
+	defer close(n.reloads.over)
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	seen := contentOf(path)
 	for {
+		var asked chan<- reloaded
 		select {
 		case <-ctx.Done():
 			return
 		case <-hup:
+		case asked = <-n.reloads.wishes:
 		case <-ticker.C:
+			n.look()
 			if contentOf(path) == seen {
 				continue
 			}
 		}
+		n.tell("RELOADING=1")
+		n.look()
 		seen = contentOf(path)
-		n.reload(path)
+		restart, err := n.reload(path)
+		n.tell("READY=1")
+		if asked != nil {
+			asked <- reloaded{restart, err}
+		}
 	}
 }
 
@@ -45,29 +90,52 @@ func contentOf(path string) [sha256.Size]byte {
 
 // reload is all or nothing: a configuration with a mistake leaves the last good
 // one in force.
-func (n *node) reload(path string) {
+func (n *node) reload(path string) (needsRestart []string, err error) {
+	var fixed []string
 	cfg, err := config.Load(path, os.LookupEnv)
-	var restart []string
 	if err == nil {
-		restart, err = n.gateway.Reload(corridor(cfg))
+		fixed, err = n.apply(cfg)
 	}
 	if err != nil {
 		n.reloaded.Set(0)
 		n.logger.Error("configuration was not reloaded; the last good one stays in force", "error", err)
-		return
+		return nil, err
 	}
-	for _, block := range []struct {
-		name     string
-		now, was any
-	}{{"admin", cfg.Admin, n.cfg.Admin}, {"log", cfg.Log, n.cfg.Log}} {
-		if !reflect.DeepEqual(block.now, block.was) {
-			restart = append(restart, block.name)
-		}
-	}
+	needsRestart = n.outOfReach(cfg, fixed)
 	n.reloaded.Set(1)
 	n.reloadedAt.SetToCurrentTime()
-	n.logger.Info("configuration was reloaded", "needs_restart", restart)
+	n.logger.Info("configuration was reloaded", "changed", n.current.Changes(cfg), "needs_restart", needsRestart)
+	n.current = cfg
 	for _, warning := range cfg.Warnings() {
 		n.logger.Warn(warning)
 	}
+	return needsRestart, nil
+}
+
+// apply puts a configuration in force and returns the blocks that can't be, now.
+// Whatever can fail comes before whatever takes effect.
+func (n *node) apply(cfg *config.Config) (fixed []string, err error) {
+	admit, err := n.admin.Prepare(cfg.Admin)
+	if err != nil {
+		return nil, err
+	}
+	if fixed, err = n.gateway.Reload(corridor(cfg)); err != nil {
+		return nil, err
+	}
+	admit()
+	n.level.Set(levelOf(cfg.Log))
+	return append(fixed, "admin", "log"), nil
+}
+
+// outOfReach names the values of fixed blocks that differ from those of the
+// start, and so need a restart.
+func (n *node) outOfReach(cfg *config.Config, fixed []string) []string {
+	paths := []string{}
+	for _, path := range n.cfg.Changes(cfg) {
+		block, _, _ := strings.Cut(path, ".")
+		if slices.Contains(fixed, block) && !slices.Contains(live, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }

@@ -21,7 +21,7 @@ func runGateway(ctx context.Context, args []string, c console) error {
 	if err != nil {
 		return err
 	}
-	n, err := build(cfg, c)
+	n, err := build(cfg, c, newReloads())
 	if err != nil {
 		return &failure{exitConfig, fmt.Errorf("%s: %w", path, err)}
 	}

@@ -1,19 +1,83 @@
 package main
 
 import (
-	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gateway": main})
+	testscript.Main(m, map[string]func(){"gateway": main, "code": exitCode})
 }
 
-var update = flag.Bool("update", false, "write what the commands print into the scripts")
-
-// The scripts read like the README: what is typed, and what is to be seen.
+// Every file of testdata/script is a session at a shell.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", UpdateScripts: *update})
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
+		UpdateScripts:      *update,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"freeport": freePort,
+			"await":    await,
+			"hup":      hup,
+		},
+		Setup: func(e *testscript.Env) error {
+			root, err := filepath.Abs("../..")
+			e.Setenv("ROOT", root)
+			return err
+		},
+	})
+}
+
+// exitCode runs a command as it is and then prints its exit code, which
+// testscript does not tell: `exec code gateway check`, then `stdout '^exit 78$'`.
+func exitCode() {
+	cmd := exec.Command(os.Args[1], os.Args[2:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	_ = cmd.Run() // its exit code is what matters
+	fmt.Println("exit", cmd.ProcessState.ExitCode())
+}
+
+// freePort puts a loopback address on which nobody listens into each variable.
+func freePort(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		ts.Setenv(name, ln.Addr().String())
+		ts.Check(ln.Close())
+	}
+}
+
+// await waits until a URL is answered, and by more than a refusal to serve.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	var last any
+	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		resp, err := http.Get(args[0])
+		if err != nil {
+			last = err
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode < http.StatusInternalServerError {
+			return
+		}
+		last = resp.Status
+	}
+	ts.Fatalf("%s: %v", args[0], last)
+}
+
+// hup sends SIGHUP to the process whose number stands in a file.
+func hup(ts *testscript.TestScript, _ bool, args []string) {
+	var pid int
+	_, err := fmt.Sscan(ts.ReadFile(args[0]), &pid)
+	ts.Check(err)
+	ts.Check(syscall.Kill(pid, syscall.SIGHUP))
 }

@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,37 +15,54 @@ import (
 	"github.com/chatshipper/gateway/internal/accesslog"
 	"github.com/chatshipper/gateway/internal/admin"
 	"github.com/chatshipper/gateway/internal/config"
+	"github.com/chatshipper/gateway/internal/systemd"
 	"github.com/chatshipper/gateway/proxy"
 )
 
 // node is one running gateway: the data path and its admin listener.
 type node struct {
-	cfg     *config.Config
+	cfg     *config.Config // as it was at the start
+	current *config.Config // as it was last reloaded
 	logger  *slog.Logger
+	level   *slog.LevelVar
 	access  *accesslog.Log
 	gateway *proxy.Gateway
 	admin   *admin.Server
+	certificates
+	reloads *reloads // nil: nobody follows a file
+	manager systemd.Manager
 
 	registry             *prometheus.Registry
 	reloaded, reloadedAt prometheus.Gauge
 }
 
 // build makes everything that a configuration names, short of listening: what
-// fails here is the configuration's fault.
-func build(cfg *config.Config, c console) (*node, error) {
-	n := &node{cfg: cfg, logger: newLogger(cfg.Log, c.err)}
+// fails here is the configuration's fault. With reloads, they can be asked for.
+func build(cfg *config.Config, c console, r *reloads) (*node, error) {
+	n := &node{cfg: cfg, current: cfg, level: new(slog.LevelVar), reloads: r, manager: systemd.New(os.Getenv)}
+	n.level.Set(levelOf(cfg.Log))
+	n.logger = newLogger(cfg.Log, c.err, n.level)
 	if cfg.Log.Access {
 		n.access = accesslog.New(c.out, accessFormat(cfg.Log))
 	}
 	n.registry = n.newRegistry()
 	var err error
-	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{Registry: n.registry, Logger: n.logger, Access: n.access})
+	if n.certificates, err = loadCertificates(cfg); err != nil {
+		return nil, err
+	}
+	n.measure(n.registry)
+	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{Registry: n.registry, Logger: n.logger, Access: n.access, TLS: n.server("listen")})
 	if err != nil {
 		return nil, err
 	}
-	n.admin, err = admin.New(cfg.Admin, admin.Deps{
-		Registry: n.registry, Ready: n.gateway.NotReady, Facts: n.facts, API: n.api(), Version: version,
-	})
+	deps := admin.Deps{
+		Registry: n.registry, Ready: n.gateway.NotReady, Facts: n.facts, API: n.api(), Version: version, Started: time.Now(),
+		Log: n.logger, Audit: newLogger(cfg.Log, c.err, slog.LevelInfo), TLS: n.server("admin"),
+	}
+	if r != nil {
+		deps.Reload = r.ask
+	}
+	n.admin, err = admin.New(cfg.Admin, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -64,19 +81,23 @@ func corridor(cfg *config.Config) proxy.Config {
 // serve opens the listeners, calls ready, and answers until ctx ends; then it
 // drains. It returns nil after an orderly end.
 func (n *node) serve(ctx context.Context, ready func(public, admin net.Addr)) error {
-	public, err := net.Listen("tcp", n.cfg.Listen.Address)
+	public, err := listen(n.manager, "listen", n.cfg.Listen.Address)
 	if err != nil {
-		return fmt.Errorf("cannot listen on listen.address: %w", err)
+		return err
 	}
-	private, err := net.Listen("tcp", n.cfg.Admin.Address)
+	private, err := listen(n.manager, "admin", n.cfg.Admin.Address)
 	if err != nil {
-		return errors.Join(fmt.Errorf("cannot listen on admin.address: %w", err), public.Close())
+		return errors.Join(err, public.Close())
 	}
 	failed := make(chan error, 2)
 	go func() { failed <- n.gateway.Serve(public) }()
 	go func() { failed <- n.admin.Serve(private) }()
 	ready(public.Addr(), private.Addr())
 	n.logger.Info("gateway is serving", "address", public.Addr().String(), "admin", private.Addr().String(), "version", version)
+	n.tell("READY=1")
+	beating, still := context.WithCancel(context.Background()) // on through the drain
+	defer still()
+	go n.beat(beating, public.Addr())
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -88,6 +109,7 @@ func (n *node) serve(ctx context.Context, ready func(public, admin net.Addr)) er
 // within drain_timeout.
 func (n *node) stop() error {
 	n.logger.Info("gateway is draining", "delay", n.cfg.Listen.ShutdownDelay.String(), "timeout", n.cfg.Listen.DrainTimeout.String())
+	n.stopping()
 	n.gateway.Withdraw()
 	time.Sleep(n.cfg.Listen.ShutdownDelay)
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Listen.DrainTimeout)
@@ -129,12 +151,15 @@ func (n *node) dropped() float64 {
 	return float64(n.access.Dropped())
 }
 
-func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.Level)) // validated with the configuration
+func newLogger(cfg config.Log, w io.Writer, level slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "text" {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+func levelOf(cfg config.Log) (level slog.Level) {
+	_ = level.UnmarshalText([]byte(cfg.Level)) // validated with the configuration
+	return level
 }

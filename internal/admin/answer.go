@@ -22,6 +22,8 @@ type answer struct {
 	Status  int      `json:"status"`
 	Ready   *bool    `json:"ready,omitempty"`
 	Reasons []string `json:"reasons,omitempty"`
+
+	NeedsRestart []string `json:"needs_restart,omitempty"`
 }
 
 func (a answer) writeTo(w http.ResponseWriter) {

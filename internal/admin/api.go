@@ -108,7 +108,7 @@ func (s *Server) reset(forget func(conversation string, withToken bool) (any, er
 		err := readBody(w, r, &q)
 		var out any
 		if err == nil {
-			out, err = forget(q.Conversation, s.guard.needToken)
+			out, err = forget(q.Conversation, s.guard.Load().needToken)
 		}
 		reply(w, out, err)
 	}

@@ -1,11 +1,13 @@
 // Package admin is the listener for operators and their tools: metrics, health,
-// profiles, a status page and an API for questions, on plain net/http and on a
-// port of its own. What it shows and does is handed to it: it knows neither the
-// rules nor the requests of the gateway.
+// profiles, a status page, an API for questions and the reload of the
+// configuration, on plain net/http and on a port of its own. What it shows and
+// what it may set off is handed to it: it knows neither the rules nor the
+// requests of the gateway.
 package admin
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,13 +15,14 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Deps is what the listener shows.
+// Deps is what the listener shows, and what can be asked of it.
 type Deps struct {
 	Registry *prometheus.Registry
 	Ready    func() []string // why the gateway can't serve, in a few words each; empty means that it can
@@ -28,6 +31,13 @@ type Deps struct {
 	Version  string
 	Started  time.Time    // when the process started
 	Log      *slog.Logger // for what net/http reports; nil means slog.Default
+	Audit    *slog.Logger // gets a line for every change that is asked for; nil means Log
+
+	TLS *tls.Config // nil: plain text
+
+	// Reload puts the configuration file in force, all or nothing, and returns
+	// what of it only a restart can. Nil: there is no POST /-/reload.
+	Reload func(ctx context.Context) (needsRestart []string, err error)
 }
 
 // Fact is one line of the status page.
@@ -36,7 +46,8 @@ type Fact struct{ Name, Value string }
 // Server serves the admin listener.
 type Server struct {
 	deps  Deps
-	guard guard
+	guard atomic.Pointer[guard]
+	cross *http.CrossOriginProtection
 	doors map[string]door
 	pprof http.Handler // nil unless enabled
 	http  http.Server
@@ -75,7 +86,11 @@ func New(cfg Config, d Deps) (*Server, error) {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	s := &Server{deps: d, guard: g, foreign: http.NewCrossOriginProtection()}
+	if d.Audit == nil {
+		d.Audit = d.Log
+	}
+	s := &Server{deps: d, foreign: http.NewCrossOriginProtection()}
+	s.guard.Store(&g)
 	s.doors = map[string]door{
 		"/":        {Handler: http.HandlerFunc(s.page)},
 		"/healthz": {Handler: http.HandlerFunc(healthz), public: true},
@@ -83,6 +98,9 @@ func New(cfg Config, d Deps) (*Server, error) {
 		"/metrics": {Handler: metrics(d.Registry), public: true},
 	}
 	s.apiDoors(d.API)
+	if d.Reload != nil {
+		s.doors["/-/reload"] = door{Handler: http.HandlerFunc(s.reload), changes: true}
+	}
 	if cfg.Pprof {
 		s.pprof = profiles()
 	}
@@ -100,6 +118,9 @@ func New(cfg Config, d Deps) (*Server, error) {
 
 // Serve answers on ln until Shutdown, and then returns nil. It closes ln.
 func (s *Server) Serve(ln net.Listener) error {
+	if s.deps.TLS != nil {
+		ln = tls.NewListener(ln, s.deps.TLS)
+	}
 	if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("cannot serve the admin listener on %q: %w", ln.Addr(), err)
 	}
@@ -120,11 +141,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	protect(w.Header())
 	door, found := s.find(r.URL.Path)
+	guard := s.guard.Load()
 	switch {
-	case !door.public && !s.guard.authorised(r):
+	case !door.public && !guard.authorised(r):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="gateway admin"`)
 		refuse(w, http.StatusUnauthorized, "This page needs the admin token. Send it as 'Authorization: Bearer <token>'.")
-	case !door.public && !s.guard.hostAllowed(r.Host):
+	case !door.public && !guard.hostAllowed(r.Host):
 		refuse(w, http.StatusMisdirectedRequest, "The admin listener answers only to localhost. Open it as http://localhost and its port.")
 	case !found:
 		refuse(w, http.StatusNotFound, "There is no such page. See / for what there is.")

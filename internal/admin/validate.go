@@ -9,6 +9,9 @@ import (
 
 // Validate reports every mistake in the block, with its path inside the block.
 func (c *Config) Validate(report func(path, problem string)) {
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		report("tls.cert_file", "must be set when admin.tls.key_file is, and only then")
+	}
 	host, port, err := net.SplitHostPort(c.Address)
 	if err != nil {
 		report("address", fmt.Sprintf(`expected an address such as "127.0.0.1:9900", got %q`, c.Address))

@@ -127,7 +127,9 @@ func Load(path string, getenv func(string) (string, bool)) (*Config, error) {
 // mistakes. In what it returns, the content of every secret's file x_file stands
 // in x, and x_file is empty. Every error is a *Mistakes.
 func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
-	l := &loader{file: name, getenv: getenv, origins: make(origins), secretFiles: make(map[string]string)}
+	l := &loader{
+		file: name, getenv: getenv, origins: make(origins), secretFiles: make(map[string]string), given: make(map[string]string),
+	}
 	c := Default()
 	c.file, c.origins, c.secretFiles = l.file, l.origins, l.secretFiles
 	if root, ok := l.document(data); ok {

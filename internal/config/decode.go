@@ -27,6 +27,7 @@ type loader struct {
 
 	origins     origins
 	secretFiles map[string]string
+	given       map[string]string // the text of every leaf; never kept in a Config, because it holds secrets
 }
 
 // refuse records that the value at path can't be read.

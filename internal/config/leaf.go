@@ -45,6 +45,7 @@ func (l *loader) leaf(node, target *yaml.Node, into any, path string) {
 	}
 	o := l.origins[path]
 	o.environment = e.names
+	l.given[path] = e.text
 	l.origins[path] = o
 }
 

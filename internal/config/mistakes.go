@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -98,8 +99,22 @@ func (l *loader) blame(at position, path, problem string) {
 // silent when the file's own mistake is already known to be the reason.
 func (l *loader) report(path, problem string) {
 	if !l.explained(path) {
-		l.blame(l.origins.nearest(path), path, problem)
+		l.blame(l.origins.nearest(path), path, l.hide(path, problem))
 	}
+}
+
+// hide takes what came from the environment out of a sentence about it: it may
+// be a secret in the wrong place.
+func (l *loader) hide(path, problem string) string {
+	text, variables := l.given[path], l.origins[path].environment
+	if text == "" || len(variables) == 0 {
+		return problem
+	}
+	name := "the value of environment variable " + strings.Join(variables, ", ")
+	if before, _, found := strings.Cut(problem, ", got "); found {
+		problem = before + ", got " + name // which may be only a part of it
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(problem, strconv.Quote(text), name), text, name)
 }
 
 // explained reports whether the value at path is only a default, because what

@@ -17,7 +17,7 @@ func (p Places) Line(path string) int { return p.origins.nearest(path).line }
 // has a method Validate, as the blocks of a configuration have, that is asked
 // too. The name stands for the file in mistakes; every error is a *Mistakes.
 func Decode(name string, data []byte, into any, getenv func(string) (string, bool)) (Places, error) {
-	l := &loader{file: name, getenv: getenv, origins: make(origins)}
+	l := &loader{file: name, getenv: getenv, origins: make(origins), given: make(map[string]string)}
 	if root, ok := l.document(data); ok {
 		l.decode(root, reflect.ValueOf(into).Elem())
 		if block, ok := into.(room); ok {

@@ -22,10 +22,13 @@ type Config struct {
 	HealthCheck    HealthCheck   `yaml:"health_check"`
 }
 
-// TLS sets how the upstream's certificate is verified. Verification is always on.
+// TLS sets how the upstream's certificate is verified, which it always is, and
+// with which certificate of ours, if any, the gateway shows who it is.
 type TLS struct {
 	CAFile     string `yaml:"ca_file"`     // PEM; empty means the system's authorities
 	ServerName string `yaml:"server_name"` // empty means the host of the URL
+	CertFile   string `yaml:"cert_file"`   // PEM chain of the client certificate; both files are set, or none
+	KeyFile    string `yaml:"key_file"`    // PEM private key
 }
 
 // HealthCheck asks the upstream for a path at intervals.
@@ -73,15 +76,19 @@ func (c *Config) Validate(report func(path, problem string)) {
 }
 
 func (c *Config) validateTLS(report func(path, problem string)) {
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		report("tls.cert_file", "must be set when tls.key_file is, and only then")
+	}
 	if !strings.HasPrefix(strings.ToLower(c.URL), "http:") {
 		return
 	}
 	const useless = "is of no use with an http:// url"
-	if c.TLS.CAFile != "" {
-		report("tls.ca_file", useless)
-	}
-	if c.TLS.ServerName != "" {
-		report("tls.server_name", useless)
+	for path, value := range map[string]string{
+		"tls.ca_file": c.TLS.CAFile, "tls.server_name": c.TLS.ServerName, "tls.cert_file": c.TLS.CertFile, "tls.key_file": c.TLS.KeyFile,
+	} {
+		if value != "" {
+			report(path, useless)
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/chatshipper/gateway/internal/certs"
 )
 
 const (
@@ -67,6 +69,14 @@ func newTLS(cfg TLS, o origin) (*tls.Config, error) {
 	}
 	if cfg.ServerName != "" {
 		c.ServerName = cfg.ServerName
+	}
+	if cfg.CertFile != "" {
+		own, err := certs.New(cfg.CertFile, cfg.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("cannot use upstream.tls.cert_file: %w", err)
+		}
+		c.GetClientCertificate = own.Client
+		c.ClientSessionCache = nil // a resumed session would show a certificate that was renewed since
 	}
 	if cfg.CAFile == "" {
 		return c, nil

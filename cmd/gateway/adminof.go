@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// adminOf is a running gateway's admin listener.
+type adminOf struct {
+	address, tokenFile string
+	certFile           string // of the listener's own TLS; empty for plain text
+}
+
+func (a adminOf) scheme() string {
+	if a.certFile != "" {
+		return "https://"
+	}
+	return "http://"
+}
+
+// client trusts the very certificate that the configuration names, whatever
+// names it holds: what is sent may be an API key.
+func (a adminOf) client() (*http.Client, error) {
+	if a.certFile == "" {
+		return http.DefaultClient, nil
+	}
+	chain, err := os.ReadFile(a.certFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read admin.tls.cert_file: %w", err)
+	}
+	leaf, _ := pem.Decode(chain)
+	if leaf == nil {
+		return nil, fmt.Errorf("cannot read admin.tls.cert_file: no PEM certificate in %q", a.certFile)
+	}
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{
+		InsecureSkipVerify: true, // verified below, against one certificate
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if !bytes.Equal(s.PeerCertificates[0].Raw, leaf.Bytes) {
+				return errors.New("the listener shows another certificate than admin.tls.cert_file")
+			}
+			return nil
+		},
+	}}}, nil
+}
+
+// post asks the listener and returns the body of a success.
+func (a adminOf) post(ctx context.Context, path string, question any) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	body, err := json.Marshal(question)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the question: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.scheme()+a.address+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("cannot ask %s: %w", a.address, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if a.tokenFile != "" {
+		token, err := os.ReadFile(a.tokenFile)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the admin token: %w", err)
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	}
+	client, err := a.client()
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach the gateway: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the answer of the gateway: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		var refusal struct{ Message string }
+		_ = json.Unmarshal(answer, &refusal) // an answer without a message is told by its status
+		return nil, errors.New(strings.TrimSpace(resp.Status + ": " + refusal.Message))
+	}
+	return answer, nil
+}
