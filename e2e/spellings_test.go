@@ -114,7 +114,7 @@ func encodedTwice(target string) []string {
 	var list []string
 	for i := range len(target) {
 		before, c, after := target[:i], target[i], target[i+1:]
-		for _, code := range []string{"%%25%02X", "%%2525%02X", "%%u00%02X", "%%C0%%%02X", "\\u00%02X", "&#x%02X;"} {
+		for _, code := range []string{"%%25%02X", "%%2525%02X", "%%u00%02X", "%%C0%%%02X"} {
 			list = append(list, before+fmt.Sprintf(code, c)+after)
 		}
 	}
@@ -145,9 +145,8 @@ func insertedBytes(target string) []string {
 	var list []string
 	for _, at := range []int{len(target), min(1, len(target))} {
 		for c := range 256 {
-			list = append(list, target[:at]+percent(byte(c))+target[at:])
 			if c < 0x80 || c%16 == 0 { // the others beyond ASCII are like these
-				list = append(list, target[:at]+string([]byte{byte(c)})+target[at:])
+				list = append(list, target[:at]+percent(byte(c))+target[at:], target[:at]+string([]byte{byte(c)})+target[at:])
 			}
 		}
 	}
