@@ -8,6 +8,6 @@ cd "$(dirname "$0")/.."
 pattern="^Test(Fault|Tunnel|ServerSent).*${1:-}"
 date -u +'%Y-%m-%d %H:%M UTC'
 for package in ./limiter ./proxy ./e2e; do
-	go test -count=1 -v -parallel=1 -timeout=30m -run "$pattern" "$package" -full |
+	go test -tags=reliability -count=1 -v -parallel=1 -timeout=30m -run "$pattern" "$package" -full |
 		sed -unE 's/^.*_test\.go:[0-9]+: figure: //p; /^ *--- FAIL|^FAIL|^panic/p; /_test\.go:[0-9]+: /{/figure: /!p}'
 done
