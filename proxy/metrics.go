@@ -127,8 +127,10 @@ func (m *metrics) resolveRules(f factory) {
 		for d, name := range decisions {
 			m.limits[r][d] = taken.WithLabelValues(limiter.Rule(r).String(), name)
 			m.messages[r][d] = taken.WithLabelValues(loopguard.Rule(r).String(), name)
-			m.trials[r][d] = taken.WithLabelValues(limiter.Rule(r).Candidate(), name)
-			m.messageTrials[r][d] = taken.WithLabelValues(loopguard.Rule(r).Candidate(), name)
+		}
+		for _, d := range [...]int{admitted, wouldRefuse} { // a candidate refuses nothing
+			m.trials[r][d] = taken.WithLabelValues(limiter.Rule(r).Candidate(), decisions[d])
+			m.messageTrials[r][d] = taken.WithLabelValues(loopguard.Rule(r).Candidate(), decisions[d])
 		}
 		m.limitsNear[r] = near.WithLabelValues(limiter.Rule(r).String())
 		m.messagesNear[r] = near.WithLabelValues(loopguard.Rule(r).String())
