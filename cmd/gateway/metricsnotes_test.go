@@ -36,6 +36,7 @@ var notes = map[string]note{
 	"open_connections":          {"connections", "steady; far below `listen.max_connections` where that is set, and below the limit of file descriptors."},
 	"connections_refused_total": {"connections", "0. `max_connections_per_ip`: one client opens too many, or many clients share an address. `max_connections`: the gateway is full."},
 	"panics_total":              {"faults", "0. Each one is a bug: the log has the stack."},
+	"access_log_skipped_total":  {"requests", "0 without `log.sample`."},
 	"access_log_dropped_total":  {"lines", "0. Else whatever reads the gateway's standard output is too slow."},
 
 	"limit_decisions_total":    {"decisions", "mostly `admitted`. `refused` comes in bursts of few clients; `would_refuse` only in shadow mode. A message array is one decision."},

@@ -20,7 +20,8 @@ const pollInterval = 2 * time.Second
 
 // live are the values that a reload puts in force although the rest of their
 // block is fixed at the start.
-var live = []string{"listen.trusted_proxies", "upstream.preserve_host", "admin.token_file", "log.level"}
+var live = []string{"listen.trusted_proxies", "upstream.preserve_host", "admin.token_file",
+	"log.level", "log.client_ip", "log.sample.one_in", "log.sample.refusals_per_minute"}
 
 // reloads takes the wishes for a reload to the one goroutine that reloads.
 type reloads struct {
@@ -124,6 +125,9 @@ func (n *node) apply(cfg *config.Config) (fixed []string, err error) {
 	}
 	admit()
 	n.level.Set(levelOf(cfg.Log))
+	if n.access != nil {
+		n.access.Configure(accessOptions(cfg.Log))
+	}
 	return append(fixed, "admin", "log"), nil
 }
 

@@ -40,6 +40,10 @@ func buildLabels() prometheus.Labels {
 	return prometheus.Labels{"version": version, "commit": revision(), "goversion": runtime.Version()}
 }
 
+func accessOptions(cfg config.Log) accesslog.Options {
+	return accesslog.Options{OneIn: cfg.Sample.OneIn, Refusals: cfg.Sample.Refusals, ClientIP: cfg.ClientIP}
+}
+
 func accessFormat(cfg config.Log) accesslog.Format {
 	if cfg.Format == "text" {
 		return accesslog.Text

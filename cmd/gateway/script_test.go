@@ -1,7 +1,6 @@
 package main
 
 import (
-<<<<<<< HEAD
 	"fmt"
 	"net"
 	"net/http"
@@ -9,8 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
-=======
->>>>>>> ca31794 (Candidates have no series for refusals; metrics page)
 	"testing"
 	"time"
 
@@ -21,11 +18,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"gateway": main, "code": exitCode})
 }
 
-<<<<<<< HEAD
 // Every file of testdata/script is a session at a shell.
-=======
-// The scripts read like the README: what is typed, and what is to be seen.
->>>>>>> ca31794 (Candidates have no series for refusals; metrics page)
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/script",

@@ -44,6 +44,7 @@ func build(cfg *config.Config, c console, r *reloads) (*node, error) {
 	n.logger = newLogger(cfg.Log, c.err, n.level)
 	if cfg.Log.Access {
 		n.access = accesslog.New(c.out, accessFormat(cfg.Log))
+		n.access.Configure(accessOptions(cfg.Log))
 	}
 	n.registry = n.newRegistry()
 	var err error
@@ -138,9 +139,20 @@ func (n *node) newRegistry() *prometheus.Registry {
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gateway_access_log_dropped_total", Help: "Lines of the access log that were lost: its writer failed or could not keep up.",
 	}, n.dropped))
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "gateway_access_log_skipped_total", Help: "Requests without a line in the access log, because log.sample says so.",
+	}, n.skipped))
 	n.reloaded = gauge("config_last_reload_successful", "1 when the newest configuration was accepted.", nil, 1)
 	n.reloadedAt = gauge("config_last_reload_success_timestamp_seconds", "When the running configuration was loaded.", nil, float64(time.Now().Unix()))
 	return registry
+}
+
+// skipped is how many requests got no line on purpose.
+func (n *node) skipped() float64 {
+	if n.access == nil {
+		return 0
+	}
+	return float64(n.access.Skipped())
 }
 
 // dropped is how many lines the access log lost.

@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -9,8 +10,9 @@ import (
 
 // Entry is what one request leaves in the log. Callers, addresses, bots and
 // conversations are keyed digests, so that none of them can be written in
-// clear; there is no field for a path, a header or a text. Members that are
-// empty or 0 are left out where the comment says so.
+// clear, but for Client, which is not written unless the operator wants it; there
+// is no field for a path, a header or a text. Members that are empty or 0 are left
+// out where the comment says so.
 type Entry struct {
 	Time      int64  // nanoseconds since 1970, when the request began
 	RequestID []byte // X-Request-Id
@@ -42,6 +44,10 @@ type Entry struct {
 	Window     time.Duration // of the rule that refused; 0 is left out
 	RetryAfter int           // seconds; 0 is left out
 	TraceID    []byte        // may be empty
+
+	Client netip.Addr // written only when Options.ClientIP asks for it; may be invalid
+
+	oneIn int // how many requests the line stands for; 0 is left out
 }
 
 // timeLayout is RFC 3339 with milliseconds.
@@ -90,6 +96,9 @@ func (e *Entry) appendWho(l *line) {
 	l.digest("ip", e.IP)
 	l.digest("bot", e.Bot)
 	l.digest("conversation", e.Conversation)
+	if l.clientIP && e.Client.IsValid() {
+		l.address("client_ip", e.Client)
+	}
 	optional(l, "role", e.Role)
 	l.optionalNumber("messages", int64(e.Messages))
 	l.digest("content", e.Content)
@@ -107,6 +116,7 @@ func (e *Entry) appendCost(l *line) {
 	if e.Upstream != 0 {
 		l.milliseconds("upstream_ms", e.Upstream)
 	}
+	l.optionalNumber("one_in", int64(e.oneIn))
 }
 
 func appendTime(dst []byte, ns int64, format Format) []byte {

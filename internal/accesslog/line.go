@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"net/netip"
 	"strconv"
 	"unicode/utf8"
 
@@ -21,6 +22,8 @@ type line struct {
 	b      []byte
 	format Format
 	begun  bool
+
+	clientIP bool // Options.ClientIP
 }
 
 // open begins a new line.
@@ -90,6 +93,16 @@ func (l *line) digest(name string, id digest.ID) {
 		return
 	}
 	l.b = append(id.AppendShort(append(l.b, '"')), '"')
+}
+
+// address writes an address, which needs no escaping.
+func (l *line) address(name string, a netip.Addr) {
+	l.name(name)
+	if l.format == Text {
+		l.b = a.AppendTo(l.b)
+		return
+	}
+	l.b = append(a.AppendTo(append(l.b, '"')), '"')
 }
 
 // text writes a value that may hold anything.

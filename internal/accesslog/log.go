@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,9 @@ const (
 type Log struct {
 	w     io.Writer
 	lines sync.Pool // of *line
+
+	sampler atomic.Pointer[sampler]
+	skipped atomic.Uint64
 
 	mu      sync.Mutex
 	waiting []byte // whole lines
@@ -50,14 +54,23 @@ func New(w io.Writer, format Format) *Log {
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	l.Configure(Options{})
 	go l.run()
 	return l
 }
 
-// Write adds the line of one request. It never waits for the writer: a line
-// that finds the buffer full, or the log closed, is dropped and counted.
+// Write adds the line of one request, if it gets one. It never waits for the
+// writer: a line that finds the buffer full, or the log closed, is dropped and
+// counted.
 func (l *Log) Write(e *Entry) {
+	s := l.sampler.Load()
+	chosen, oneIn := s.choose(e)
+	if !chosen {
+		l.skipped.Add(1)
+		return
+	}
 	line := l.lines.Get().(*line)
+	e.oneIn, line.clientIP = oneIn, s.ClientIP
 	e.writeTo(line)
 	full := l.add(line.b)
 	if cap(line.b) <= lineKept {

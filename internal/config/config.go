@@ -83,6 +83,15 @@ type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn or error
 	Format string `yaml:"format"` // json or text
 	Access bool   `yaml:"access"` // one line for each request
+
+	ClientIP bool      `yaml:"client_ip"` // write addresses in clear, beside their digest
+	Sample   LogSample `yaml:"sample"`
+}
+
+// LogSample is the `sample:` block: which requests get a line in the access log.
+type LogSample struct {
+	OneIn    int `yaml:"one_in"`              // of those that were neither refused nor failed; at least 1
+	Refusals int `yaml:"refusals_per_minute"` // of one key, or of an address without one; 0 means all
 }
 
 // Tracing is the `tracing:` block.
@@ -108,7 +117,7 @@ func Default() Config {
 			Memory: Memory{MaxBytes: 256 << 20},
 			Redis:  Redis{Timeout: 20 * time.Millisecond, Replicas: 1, OnFailure: "local"},
 		},
-		Log:     Log{Level: "info", Format: "json", Access: true},
+		Log:     Log{Level: "info", Format: "json", Access: true, Sample: LogSample{OneIn: 1}},
 		Tracing: Tracing{SampleRatio: 0.01},
 	}
 }

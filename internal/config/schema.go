@@ -60,6 +60,7 @@ var explanations = map[string]string{
 	"limits.exempt[].cidr":          "a network of client addresses",
 	"loopguard.identical":           "messages with the same content",
 	"loopguard.consecutive":         "messages since the last reply",
+	"log.sample":                    "which requests get a line in the access log; an answer of 500 or more always does",
 	"store.memory":                  "counts in this process",
 	"store.redis":                   "counts where several gateways share them",
 	"store.redis.tls":               "how the connection to Redis is secured",

@@ -111,6 +111,12 @@ func (r *Redis) validate(report func(path, problem string)) {
 func (l *Log) Validate(report func(path, problem string)) {
 	oneOf(report, "level", l.Level, "debug", "info", "warn", "error")
 	oneOf(report, "format", l.Format, "json", "text")
+	if l.Sample.OneIn < 1 {
+		report("sample.one_in", fmt.Sprintf("must be at least 1, got %d", l.Sample.OneIn))
+	}
+	if l.Sample.Refusals < 0 {
+		report("sample.refusals_per_minute", fmt.Sprintf("must be at least 0 (0 means all), got %d", l.Sample.Refusals))
+	}
 }
 
 // Validate reports every mistake in the block, with its path inside the block.
