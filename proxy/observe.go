@@ -89,7 +89,7 @@ func (x *exchange) log(took int64, source int) {
 		RequestID: x.id, Method: x.method.String(), Route: x.routed.route.String(),
 		Status: x.status, Source: sources[source],
 		BytesIn: x.bytesIn, BytesOut: x.bytesOut,
-		Key: x.who.Key, IP: x.g.hasher.Sum(x.rules.limits.Client(x.client).AsSlice()),
+		Key: x.who.Key, IP: x.g.hasher.Sum(x.rules.limits.Client(x.client).AsSlice()), Client: x.client,
 		Decision: decisions[admitted],
 	}
 	if x.refused {
