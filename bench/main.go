@@ -137,12 +137,21 @@ func some(all []peer.Peer, parts string) (chosen []peer.Peer) {
 	return chosen
 }
 
+// commandLine is how to repeat a run. Where the binary lay is nobody's business.
+func commandLine(args []string) string {
+	args = slices.Clone(args)
+	if i := slices.Index(args, "-gateway"); i >= 0 && i+1 < len(args) {
+		args[i+1] = "BINARY"
+	}
+	return strings.TrimSpace("go run . " + strings.Join(args, " "))
+}
+
 // publish prints the report, and writes it where it was asked for.
 func (b *bench) publish(chosen []scenario, o options, args []string) error {
 	d := report.Document{
 		Samples: b.samples,
 		Date:    time.Now().UTC().Format(time.DateOnly),
-		Command: strings.TrimSpace("go run . " + strings.Join(args, " ")),
+		Command: commandLine(args),
 		About:   append(debian.Circumstances(o.binary), "Load: "+debian.First("wrk", "-v"), fmt.Sprintf("Rounds: %d, interleaved, each of %d s for each peer", o.rounds, o.seconds)),
 		Subject: peer.Gateway,
 		Checked: b.checked,

@@ -75,3 +75,15 @@ func TestFlagsThatMeasureNothingAreRefused(t *testing.T) {
 	f("surplus")
 	f("-no-such-flag")
 }
+
+func TestTheCommandNamesNoPathOfThisMachine(t *testing.T) {
+	f := func(want string, args ...string) {
+		t.Helper()
+		if got := commandLine(args); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	f("go run .")
+	f("go run . -rounds 3 -gateway BINARY -smoke", "-rounds", "3", "-gateway", "/somewhere/gateway", "-smoke")
+	f("go run . -gateway", "-gateway")
+}
