@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -84,7 +85,7 @@ func (s *socket) wantEnd(t *testing.T) {
 	t.Helper()
 	if n, err := s.in.Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Errorf("the tunnel brought %d bytes, %v, want its end", n, err)
-	} else if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	} else if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		t.Error("the tunnel did not end")
 	}
 }

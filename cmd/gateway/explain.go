@@ -79,7 +79,6 @@ func readKey(path string, into *string) error {
 	return nil
 }
 
-
 // printExplanation prints an explanation for people, or as it came.
 func printExplanation(w io.Writer, answer []byte, raw bool) error {
 	if raw {

@@ -20,8 +20,10 @@ const pollInterval = 2 * time.Second
 
 // live are the values that a reload puts in force although the rest of their
 // block is fixed at the start.
-var live = []string{"listen.trusted_proxies", "upstream.preserve_host", "admin.token_file",
-	"log.level", "log.client_ip", "log.sample.one_in", "log.sample.refusals_per_minute"}
+var live = []string{
+	"listen.trusted_proxies", "upstream.preserve_host", "admin.token_file",
+	"log.level", "log.client_ip", "log.sample.one_in", "log.sample.refusals_per_minute",
+}
 
 // reloads takes the wishes for a reload to the one goroutine that reloads.
 type reloads struct {

@@ -47,7 +47,6 @@ type Fact struct{ Name, Value string }
 type Server struct {
 	deps  Deps
 	guard atomic.Pointer[guard]
-	cross *http.CrossOriginProtection
 	doors map[string]door
 	pprof http.Handler // nil unless enabled
 	http  http.Server
