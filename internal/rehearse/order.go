@@ -1,6 +1,9 @@
 package rehearse
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // A log has a line when its request ended, and rules go by when it began. So
 // lines are held back until nothing can come any more that began before them: for
@@ -13,6 +16,7 @@ const (
 // queue brings lines into the order of their times. Lines of one instant keep
 // the order in which they came.
 type queue struct {
+	most   int // lines held back; holdMost when 0
 	heap   []turn
 	lines  []Line
 	free   []uint32
@@ -46,7 +50,7 @@ func (q *queue) push(l *Line, out func(l *Line)) {
 	}
 	q.newest = max(q.newest, l.Time)
 	q.add(l)
-	for len(q.heap) > holdMost || len(q.heap) > 0 && q.heap[0].time <= q.newest-holdFor {
+	for len(q.heap) > cmp.Or(q.most, holdMost) || len(q.heap) > 0 && q.heap[0].time <= q.newest-holdFor {
 		q.pop(out)
 	}
 }

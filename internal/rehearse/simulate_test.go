@@ -249,7 +249,8 @@ func (e endless) Read(p []byte) (int, error) {
 }
 
 func TestMemoryIsBoundedWhateverTheLengthOfTheLog(t *testing.T) {
-	var q queue
+	const most = 2000
+	q := queue{most: most}
 	last, out := int64(-1), 0
 	take := func(l *Line) {
 		if l.Time < last {
@@ -257,15 +258,15 @@ func TestMemoryIsBoundedWhateverTheLengthOfTheLog(t *testing.T) {
 		}
 		last, out = l.Time, out+1
 	}
-	for i := range 3 * holdMost { // all within a minute, every other 1 ms too late
+	for i := range 3 * most { // all within a minute, every other 1 ms too late
 		q.push(&Line{Time: epoch + int64(i)*1000 - int64(i%2)*1e6}, take)
 	}
-	if len(q.lines) > holdMost+1 || out != 2*holdMost || q.late != 0 {
+	if len(q.lines) > most+1 || out != 2*most || q.late != 0 {
 		t.Errorf("%d lines are held back, %d went out, %d were late", len(q.lines), out, q.late)
 	}
 	q.drain(take)
-	if out != 3*holdMost {
-		t.Errorf("%d lines went out, %d came", out, 3*holdMost)
+	if out != 3*most {
+		t.Errorf("%d lines went out, %d came", out, 3*most)
 	}
 }
 

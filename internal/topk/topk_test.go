@@ -13,11 +13,11 @@ func zipf(seed uint64, keys uint64) func() uint64 {
 }
 
 func TestTheBoundsHoldAgainstAnExactCount(t *testing.T) {
-	for seed := range uint64(20) {
-		const size, events = 64, 50_000
+	for seed := range uint64(5) {
+		const size, events = 64, 10_000
 		s := New[uint64](size, cmp.Compare[uint64])
 		exact := make(map[uint64]uint64)
-		for next := zipf(seed, 10_000); s.Total() < events; {
+		for next := zipf(seed, 5_000); s.Total() < events; {
 			key := next()
 			s.Add(key)
 			exact[key]++
@@ -69,7 +69,7 @@ func TestFewKeysAreCountedExactly(t *testing.T) {
 }
 
 func TestTheBoundsHoldForASum(t *testing.T) {
-	for seed := range uint64(10) {
+	for seed := range uint64(4) {
 		a, b, exact := New[uint64](32, nil), New[uint64](48, nil), make(map[uint64]uint64)
 		for next := zipf(seed, 500); a.Total() < 5000; {
 			x, y := next(), next()+1
