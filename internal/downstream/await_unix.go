@@ -47,7 +47,7 @@ func (c *Conn) take(fd uintptr) bool {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
-			if c.state.Load() == idle {
+			if c.resting() {
 				c.free()
 				return false
 			}
@@ -61,7 +61,7 @@ func (c *Conn) take(fd uintptr) bool {
 			return true
 		}
 		c.w += n
-		if c.state.Load() == idle && !c.wake() {
+		if c.resting() && !c.wake() {
 			c.input = io.ErrClosedPipe
 			return true
 		}

@@ -19,8 +19,9 @@ var buffers = sync.Pool{New: func() any { return new([firstBuffer]byte) }}
 
 // What a connection is doing, as far as others must know.
 const (
-	busy int32 = iota
-	idle
+	busy  int32 = iota
+	fresh       // has not had a request yet
+	idle        // waits for another one
 	closing
 )
 
@@ -107,11 +108,18 @@ func (c *Conn) greet() bool {
 // expire ends whatever waits for the socket; the sweeper calls it.
 func (c *Conn) expire() { _ = c.socket.SetDeadline(time.Unix(1, 0)) }
 
-// closeIdle closes the connection from outside if it waits for a request.
-func (c *Conn) closeIdle() {
-	if c.state.CompareAndSwap(idle, closing) {
+// closeIdle closes the connection from outside if it waits for a request: for
+// another one, or also for its first.
+func (c *Conn) closeIdle(alsoFresh bool) {
+	if c.state.CompareAndSwap(idle, closing) || alsoFresh && c.state.CompareAndSwap(fresh, closing) {
 		c.expire()
 	}
+}
+
+// resting reports whether the connection waits for a request.
+func (c *Conn) resting() bool {
+	s := c.state.Load()
+	return s == idle || s == fresh
 }
 
 // cut ends the connection from outside, whatever it does.
@@ -216,7 +224,7 @@ func (c *Conn) rest() bool {
 
 // wake ends the rest. It reports false when somebody ended the connection.
 func (c *Conn) wake() bool {
-	return c.state.CompareAndSwap(idle, busy) && c.watch.Clear()
+	return (c.state.CompareAndSwap(idle, busy) || c.state.CompareAndSwap(fresh, busy)) && c.watch.Clear()
 }
 
 // grab gets a buffer for what comes.

@@ -227,6 +227,23 @@ func TestShutdownAnswersWhatIsInFlight(t *testing.T) {
 	}
 }
 
+// A client that was accepted at the last moment is about to send its request.
+func TestShutdownHearsWhoWasJustAccepted(t *testing.T) {
+	s := serve(t, new(echo), nil)
+	speaks, silent := s.dial(), s.dial()
+	eventually(t, "both are accepted", func() bool { return s.Open() == 2 })
+	ended := make(chan error)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	time.Sleep(50 * time.Millisecond)
+	speaks.say(get)
+	speaks.hear("GET /a 0 ")
+	speaks.closed()
+	silent.closed()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestShutdownCutsWhatDoesNotEnd(t *testing.T) {
 	s := serve(t, new(echo), nil)
 	c := s.dial()

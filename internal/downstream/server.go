@@ -113,12 +113,9 @@ func (s *Server) admit(nc net.Conn) *Conn {
 		s.refuse(nc, TooManyOfAddress)
 		return nil
 	}
-	c.state.Store(idle)
+	c.state.Store(fresh)
 	s.mu.Lock()
 	s.conns[c] = true
-	if s.stopping.Load() {
-		c.closeIdle()
-	}
 	s.mu.Unlock()
 	return c
 }
@@ -153,6 +150,10 @@ func peerOf(nc net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
+// grace is how long a connection that has just been accepted may take to send its
+// first request while the server is shut down: the request is on its way.
+const grace = 500 * time.Millisecond
+
 // Shutdown closes the listeners and the idle connections, and waits until the
 // others have answered. When ctx ends first, it cuts them and says so.
 func (s *Server) Shutdown(ctx context.Context) error {
@@ -162,18 +163,33 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		_ = ln.Close()
 	}
 	for c := range s.conns {
-		c.closeIdle()
+		c.closeIdle(false)
 	}
 	if len(s.conns) == 0 {
 		s.announce()
 	}
 	s.mu.Unlock()
-	select {
-	case <-s.emptied:
-		return nil
-	case <-ctx.Done():
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.emptied:
+			return nil
+		case <-timer.C:
+			s.closeFresh()
+		case <-ctx.Done():
+			return s.cut(ctx)
+		}
 	}
-	return s.cut(ctx)
+}
+
+// closeFresh closes the connections that never had a request.
+func (s *Server) closeFresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.closeIdle(true)
+	}
 }
 
 func (s *Server) cut(ctx context.Context) error {
