@@ -78,9 +78,6 @@ func (w *Watch) Remove() {
 	w.owner = nil
 }
 
-// Now is the time since the sweeper was made, ns, as of its last look.
-func (s *Sweeper) Now() int64 { return s.now.Load() }
-
 // After is the moment d from now, for SetAt.
 func (s *Sweeper) After(d time.Duration) int64 { return s.now.Load() + int64(d+s.tick) }
 

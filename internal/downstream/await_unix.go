@@ -27,9 +27,7 @@ func (c *Conn) await() bool {
 	if c.raw == nil {
 		return c.awaitPlainly()
 	}
-	err := c.raw.Read(c.onInput)
-	c.fd = 0
-	if err != nil {
+	if err := c.raw.Read(c.onInput); err != nil {
 		c.input = err
 		return false
 	}
@@ -39,7 +37,6 @@ func (c *Conn) await() bool {
 // take reads and answers until nothing is there; then it returns false, which
 // waits. It returns true when the connection must leave the callback.
 func (c *Conn) take(fd uintptr) bool {
-	c.fd = int(fd)
 	for {
 		c.grab()
 		n, err := syscall.Read(int(fd), c.buf[c.w:])
@@ -70,18 +67,4 @@ func (c *Conn) take(fd uintptr) bool {
 		}
 		c.watch.Set(c.server.cfg.IdleTimeout)
 	}
-}
-
-// writeNow writes what the socket takes at once, inside the callback, where the
-// descriptor can be used without the locks of net.Conn (0.1 µs). What is left,
-// and every error, is for the ordinary way.
-func (c *Conn) writeNow(b []byte) (n int) {
-	if c.fd == 0 {
-		return 0
-	}
-	n, err := syscall.Write(c.fd, b)
-	if err != nil {
-		return 0
-	}
-	return n
 }

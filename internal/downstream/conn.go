@@ -47,7 +47,6 @@ type Conn struct {
 
 	raw        syscall.RawConn       // of a plain TCP socket, where it can be read without waiting
 	onInput    func(fd uintptr) bool // made once: see await
-	fd         int                   // the descriptor, inside the callback; else 0
 	small      *[firstBuffer]byte    // what buf is, while it is a pooled one
 	buf        []byte                // nil while the connection is idle
 	r, w       int                   // what came and was not yet taken is buf[r:w]

@@ -23,9 +23,6 @@ func (c *Conn) Write(head, body []byte) error {
 
 func (c *Conn) send(head, body []byte) error {
 	if len(body) == 0 {
-		if head = head[c.writeNow(head):]; len(head) == 0 {
-			return nil
-		}
 		_, err := c.nc.Write(head)
 		return err //nolint:wrapcheck // a connection's own error
 	}

@@ -166,7 +166,7 @@ func (c *Client) receive(cn *conn, req *Request, resp *Response, broken bool) er
 		}
 		if cn.body.done {
 			resp.Body = all
-			cn.release(c.sweeper.Now())
+			cn.release(c.now())
 			return nil
 		}
 		resp.Body, prefix = all[:start], bytes.Clone(all[start:])
@@ -189,7 +189,7 @@ func (c *Client) acquire(by time.Time) (*conn, *Error) {
 		return nil, c.busy
 	}
 	for stale := 1; cn != nil; stale++ {
-		if c.sweeper.Now() < cn.expires && !cn.stale() {
+		if c.now() < cn.expires && !cn.stale() {
 			return cn, nil
 		}
 		cn.abort()

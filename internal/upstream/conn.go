@@ -128,12 +128,8 @@ func (c *conn) sendWhole(head, body []byte, chunked bool) error {
 func (c *conn) later() int64 { return c.client.sweeper.After(c.client.cfg.Timeout) }
 
 func (c *conn) write(b []byte) (int64, error) {
-	n := c.writeNow(b)
-	if n == len(b) {
-		return int64(n), nil
-	}
-	m, err := c.nc.Write(b[n:])
-	return int64(n + m), err
+	n, err := c.nc.Write(b)
+	return int64(n), err
 }
 
 func (c *conn) writev(head, body []byte) (int64, error) {

@@ -241,9 +241,9 @@ func TestAConnectionIsNotUsedForTooLong(t *testing.T) {
 	if left := cn.expires - c.now(); left > idleTime || left < idleTime-int64(time.Second) {
 		t.Errorf("a connection is idle for %s, want 4 s", time.Duration(left))
 	}
-	cn.expires = c.sweeper.Now() // as the sweep would find it a moment later
+	cn.expires = c.now() // as the sweep would find it a moment later
 	wantBody(t, c, get("/"), "ok")
-	c.pool.idle[0].retires = 0
+	c.pool.idle[0].retires = c.now() + 1
 	wantBody(t, c, get("/"), "ok") // its last
 	if s := c.Stats(); s != (Stats{}) {
 		t.Errorf("%+v is left, want nothing", s)

@@ -19,9 +19,6 @@ type asking struct{ err error }
 // ask writes a request.
 func (c *conn) ask(req *Request) error { return c.send(req) }
 
-// writeNow leaves everything to the ordinary way.
-func (c *conn) writeNow([]byte) int { return 0 }
-
 // stale makes every request use a connection of its own: without a look at an
 // idle connection it is not safe to write to it.
 func (c *conn) stale() bool { return true }

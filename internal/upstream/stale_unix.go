@@ -59,7 +59,6 @@ func (p *probe) recv(dst []byte, flags int) (int, error) {
 type asking struct {
 	step func(fd uintptr) bool // made once, so that asking allocates nothing
 	req  *Request              // nil when it is written
-	fd   int                   // the descriptor, while the request is written; else 0
 	sent error
 	err  error // of the first read; nil when it brought something
 }
@@ -90,9 +89,8 @@ func (c *conn) converse(fd uintptr) (done bool) {
 	a := &c.asking
 	if a.req != nil {
 		req := a.req
-		a.req, a.fd = nil, int(fd)
+		a.req = nil
 		a.sent = c.send(req)
-		a.fd = 0
 		return a.sent != nil
 	}
 	for {
@@ -111,20 +109,6 @@ func (c *conn) converse(fd uintptr) (done bool) {
 		}
 		return true
 	}
-}
-
-// writeNow writes what the socket takes at once, where the descriptor can be used
-// without the locks of net.Conn (0.1 µs). What is left, and every error, is for
-// the ordinary way.
-func (c *conn) writeNow(b []byte) int {
-	if c.asking.fd == 0 {
-		return 0
-	}
-	n, err := syscall.Write(c.asking.fd, b)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // stale reports whether an idle connection must not be used: the upstream closed

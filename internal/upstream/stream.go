@@ -45,7 +45,7 @@ func (s *stream) receive(p []byte) (int, error) {
 	case c.body.done:
 		s.err = io.EOF
 		s.conn = nil
-		c.release(s.client.sweeper.Now())
+		c.release(s.client.now())
 		if n == 0 {
 			return 0, io.EOF
 		}
