@@ -82,4 +82,17 @@ type Decision struct {
 	At       int64 // the time at which it was decided, ns
 	States   [ruleCount]State
 	Trials   [ruleCount]Trial
+
+	// Unavailable says that nobody could decide, and that the configuration then
+	// refuses. No rule is to blame, and nothing was counted.
+	Unavailable bool
+}
+
+// Store keeps the counts of request limits. Memory is one; a store that several
+// gateways share decides by its own clock and ignores now. It is safe for
+// concurrent use.
+type Store interface {
+	// Take decides one request and counts it if it is admitted, in one step for
+	// both rules. A hit without a limit is not looked at.
+	Take(now int64, ip, key Hit) Decision
 }

@@ -2,7 +2,6 @@ package limiter
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -126,7 +125,7 @@ func (r *Rules) IP(addr netip.Addr) Hit {
 		}
 	}
 	b := r.Client(addr).As16()
-	h.ID = digest.ID{Hi: binary.BigEndian.Uint64(b[:8]), Lo: binary.BigEndian.Uint64(b[8:])}
+	h.ID = r.hasher.Sum(b[:])
 	return h
 }
 

@@ -53,14 +53,14 @@ func TestReservingAndSettlingAllocatesNothing(t *testing.T) {
 			d.now += 20 * time.Minute
 			d.guard.Reserve(int64(d.now), d.rules, bot, messages, &res)
 			settle(&res)
-			d.guard.Reply(messages[0].Conversation, other, int64(d.now), int64(d.now))
+			d.guard.Reply(int64(d.now), Reply{Conversation: messages[0].Conversation, Author: other, At: int64(d.now)})
 		}); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
 	f("a message kept", to("c", "a"), d.guard.Keep)
 	f("a message given back", to("c", "a"), d.guard.GiveBack)
-	f("a message of unknown outcome", to("c", "a"), d.guard.Unknown)
+	f("a message of unknown outcome", to("c", "a"), (*Reservation).Unknown)
 	f("a batch", append(to("c", "a", "b", "a"), to("d", "b")...), d.guard.Keep)
 	f("a refused batch", to("c", "a", "a", "a", "a", "a", "a", "a", "a", "a"), d.guard.Keep)
 }

@@ -33,8 +33,8 @@ func TestACandidateCountsAsTheSameLimitWouldInShadowMode(t *testing.T) {
 			now += rng.Int64N(int64(20 * time.Second))
 			conversation := digest.ID{Hi: uint64(rng.IntN(3)) + 1}
 			if rng.IntN(30) == 0 {
-				m.Reply(conversation, digest.ID{}, now, now)
-				want.Reply(conversation, digest.ID{}, now, now)
+				m.Reply(now, Reply{Conversation: conversation, Author: digest.ID{}, At: now})
+				want.Reply(now, Reply{Conversation: conversation, Author: digest.ID{}, At: now})
 				continue
 			}
 			from := Sender{Bot: digest.ID{Lo: 1}, Token: digest.ID{Lo: uint64(rng.IntN(2)) + 1}}
@@ -62,8 +62,8 @@ func TestACandidateCountsAsTheSameLimitWouldInShadowMode(t *testing.T) {
 				m.GiveBack(&held)
 				want.GiveBack(&heldToo)
 			case 1:
-				m.Unknown(&held)
-				want.Unknown(&heldToo)
+				held.Unknown()
+				heldToo.Unknown()
 			default:
 				m.Keep(&held)
 				want.Keep(&heldToo)
@@ -86,8 +86,8 @@ func TestACandidateChangesNoDecision(t *testing.T) {
 		now += rng.Int64N(int64(10 * time.Second))
 		messages := []Message{{Conversation: digest.ID{Hi: uint64(rng.IntN(3)) + 1}, Content: digest.ID{Lo: uint64(rng.IntN(3)) + 1}}}
 		if rng.IntN(20) == 0 {
-			m.Reply(messages[0].Conversation, digest.ID{}, now, now)
-			want.Reply(messages[0].Conversation, digest.ID{}, now, now)
+			m.Reply(now, Reply{Conversation: messages[0].Conversation, Author: digest.ID{}, At: now})
+			want.Reply(now, Reply{Conversation: messages[0].Conversation, Author: digest.ID{}, At: now})
 		}
 		var held, heldToo Reservation
 		from := Sender{Bot: digest.ID{Lo: 1}, Token: digest.ID{Lo: 1}}

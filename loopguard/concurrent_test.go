@@ -69,7 +69,7 @@ func TestEverythingAtOnceLosesNothing(t *testing.T) {
 			rules = changed
 		}
 		decision := d.guard.Reserve(int64(i), rules, bot, messages, &res)
-		d.guard.Reply(idOf("elsewhere"), person, int64(i), int64(i))
+		d.guard.Reply(int64(i), Reply{Conversation: idOf("elsewhere"), At: int64(i)})
 		d.guard.Charge(int64(i), d.rules, bot, to("charged", "a"))
 		_ = d.guard.Bytes() + d.guard.Entries(Identical) + int64(d.guard.EvictedLive(Consecutive))
 		d.guard.Keep(&res)

@@ -19,7 +19,7 @@ func TestTheDefaultsAreTheDocumentedLimits(t *testing.T) {
 		t.Errorf("the defaults are invalid: %q", found)
 	}
 	rules := Compile(cfg)
-	if got, want := rules.limits, [ruleAndCandidates]Limit{{Messages: 8, Window: 3 * time.Minute}, {Messages: 20, Window: time.Hour}}; got != want {
+	if got, want := rules.limits, [LimitCount]Limit{{Messages: 8, Window: 3 * time.Minute}, {Messages: 20, Window: time.Hour}}; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -14,6 +14,10 @@ type Decision struct {
 	Used    int
 	Wait    time.Duration
 	TooMany bool
+
+	// Unavailable says that nobody could decide, and that the configuration then
+	// refuses. No rule is to blame, and nothing was counted.
+	Unavailable bool
 }
 
 // Trial is what a candidate makes of messages that the limits admitted. Those
@@ -67,7 +71,7 @@ func (s *State) add(t State) {
 func (s *State) refuses() bool { return s.Over && !s.Limit.Shadow }
 
 // decide makes the decision that the states of rules and candidates amount to.
-func decide(states *[ruleAndCandidates]State) Decision {
+func decide(states *[LimitCount]State) Decision {
 	d := Decision{Admitted: true, States: [RuleCount]State(states[:RuleCount])}
 	for rule := range d.States {
 		s := &states[rule]

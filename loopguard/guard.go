@@ -16,22 +16,15 @@ import (
 // other. When an enforced rule refuses, nothing is counted anywhere. A rule in
 // shadow mode counts what it would have admitted.
 func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Message, res *Reservation) Decision {
-	res.begin(rules, from, messages, false)
+	res.Begin(rules, from, messages, false)
 	m.lock(res.shards)
 	defer m.unlock(res.shards)
 	res.at = m.enter(now, rules, res.shards)
 
-	states := m.judge(res)
-	d := decide(&states)
-	if !d.Admitted {
-		res.end()
-		return d
-	}
-	for rule := range states {
-		if states[rule].Over {
-			res.drop(Rule(rule)) // in shadow mode, or a candidate
-		}
-	}
+	d := res.Judge(func(i int) State {
+		h := &res.holds[i]
+		return m.shards[h.shard()].weigh(h, res)
+	})
 	for i := range res.holds {
 		h := &res.holds[i]
 		m.shards[h.shard()].take(h, res)
@@ -39,26 +32,9 @@ func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Messag
 	return d
 }
 
-// judge finds out how each rule stands to the messages of a reservation.
-func (m *Memory) judge(res *Reservation) (states [ruleAndCandidates]State) {
-	for rule := range states {
-		states[rule].Limit = res.limits[rule]
-	}
-	for i := range res.holds {
-		h := &res.holds[i]
-		states[h.rule].add(m.shards[h.shard()].weigh(h, res))
-	}
-	for rule := range states {
-		if s := &states[rule]; !s.Over && !s.Limit.isOff() {
-			s.Near = s.Used*5 >= s.Limit.Messages*4
-		}
-	}
-	return states
-}
-
 // weigh compares what counts under one key, and what is to be added, with the
 // limit.
-func (s *shard) weigh(h *hold, res *Reservation) State {
+func (s *shard) weigh(h *Hold, res *Reservation) State {
 	kept, sent := s.counted(h, res)
 	state := stateOf(h, res, &kept, &sent)
 	if state.Over && state.Used > 0 {
@@ -69,26 +45,26 @@ func (s *shard) weigh(h *hold, res *Reservation) State {
 
 // counted is what counts under one key: confirmed messages, and those that its
 // token has in flight.
-func (s *shard) counted(h *hold, res *Reservation) (kept, sent window.Log) {
-	after := s.pardons.since(h.conversation, digest.ID{})
-	if h.rule.live() == Consecutive {
-		after = max(after, s.replies.since(h.conversation, res.from.Bot))
+func (s *shard) counted(h *Hold, res *Reservation) (kept, sent window.Log) {
+	after := s.pardons.since(h.Conversation, digest.ID{})
+	if h.Rule.live() == Consecutive {
+		after = max(after, s.replies.since(h.Conversation, res.from.Bot))
 	}
-	return s.confirmed[h.rule].Live(h.id, res.at, after), s.unsettled[h.rule].Live(h.id.Join(res.from.Token), res.at, after)
+	return s.confirmed[h.Rule].Live(h.ID, res.at, after), s.unsettled[h.Rule].Live(h.ID.Join(res.from.Token), res.at, after)
 }
 
-func stateOf(h *hold, res *Reservation, kept, sent *window.Log) State {
-	state := State{Limit: res.limits[h.rule], Used: kept.N + sent.N}
+func stateOf(h *Hold, res *Reservation, kept, sent *window.Log) State {
+	state := State{Limit: res.limits[h.Rule], Used: kept.N + sent.N}
 	state.Reset = leaves(kept, sent, 1)
-	excess := state.Used + h.messages - state.Limit.Messages
+	excess := state.Used + h.Messages - state.Limit.Messages
 	if excess <= 0 {
-		state.Used += h.messages
+		state.Used += h.Messages
 		if state.Reset == 0 {
 			state.Reset = state.Limit.Window
 		}
 		return state
 	}
-	state.Over, state.TooMany = true, h.messages > state.Limit.Messages
+	state.Over, state.TooMany = true, h.Messages > state.Limit.Messages
 	if !state.TooMany {
 		state.Wait = leaves(kept, sent, excess)
 	}
@@ -97,19 +73,19 @@ func stateOf(h *hold, res *Reservation, kept, sent *window.Log) State {
 
 // block remembers that a key was refused, until it is admitted or a window has
 // passed. It reports whether that is new.
-func (s *shard) block(h *hold, now int64) bool {
-	blocked := s.blocked[h.rule]
-	log := blocked.Live(h.id, now, window.All)
+func (s *shard) block(h *Hold, now int64) bool {
+	blocked := s.blocked[h.Rule]
+	log := blocked.Live(h.ID, now, window.All)
 	isNew := log.N == 0
-	blocked.Add(h.id, now, 1, now)
+	blocked.Add(h.ID, now, 1, now)
 	return isNew
 }
 
 // unblock forgets that a key was refused.
-func (s *shard) unblock(h *hold, now int64) {
-	if blocked := s.blocked[h.rule]; blocked.Len() > 0 {
-		log := blocked.Live(h.id, now, window.All)
-		blocked.Remove(h.id, log.Newest(), now)
+func (s *shard) unblock(h *Hold, now int64) {
+	if blocked := s.blocked[h.Rule]; blocked.Len() > 0 {
+		log := blocked.Live(h.ID, now, window.All)
+		blocked.Remove(h.ID, log.Newest(), now)
 	}
 }
 
@@ -133,10 +109,10 @@ func leaves(a, b *window.Log, k int) (d time.Duration) {
 }
 
 // take puts admitted messages in flight.
-func (s *shard) take(h *hold, res *Reservation) {
+func (s *shard) take(h *Hold, res *Reservation) {
 	s.unblock(h, res.at)
-	id := h.id.Join(res.from.Token)
-	for range h.messages {
-		s.unsettled[h.rule].Add(id, res.at, res.limits[h.rule].Messages, res.at)
+	id := h.ID.Join(res.from.Token)
+	for range h.Messages {
+		s.unsettled[h.Rule].Add(id, res.at, res.limits[h.Rule].Messages, res.at)
 	}
 }

@@ -61,7 +61,7 @@ func (d *desk) refuses(rule Rule, wait time.Duration, from Sender, messages ...M
 }
 
 func (d *desk) reply(conversation string, author digest.ID, at time.Duration) bool {
-	return d.guard.Reply(idOf(conversation), author, int64(at), int64(d.now))
+	return d.guard.Reply(int64(d.now), Reply{Conversation: idOf(conversation), Author: author, At: int64(at)})
 }
 
 // A bot that posts the same text again and again: the first loop of
@@ -102,7 +102,7 @@ func TestDocumentedCommandLoop(t *testing.T) {
 		}
 	}
 	d.now = time.Minute
-	d.guard.Reply(command(0).Conversation, person, int64(d.now), int64(d.now))
+	d.guard.Reply(int64(d.now), Reply{Conversation: command(0).Conversation, At: int64(d.now)})
 	for i := range 20 {
 		d.admits(bot, command(30+i))
 	}

@@ -21,19 +21,19 @@ type Standing struct {
 // nothing. With a zero Content only the rules that need none are told.
 func (m *Memory) Look(now int64, rules *Rules, from Sender, message Message) (list []Standing) {
 	var res Reservation
-	res.begin(rules, from, []Message{message}, true)
+	res.Begin(rules, from, []Message{message}, true)
 	m.lock(res.shards)
 	defer m.unlock(res.shards)
 	res.at = m.enter(now, rules, res.shards)
 	for i := range res.holds {
 		h := &res.holds[i]
-		if h.rule.live() == Identical && message.Content.IsZero() {
+		if h.Rule.live() == Identical && message.Content.IsZero() {
 			continue
 		}
 		kept, sent := m.shards[h.shard()].counted(h, &res)
 		state := stateOf(h, &res, &kept, &sent)
 		list = append(list, Standing{
-			Rule: h.rule.String(), Limit: state.Limit, Used: kept.N + sent.N, Wait: state.Wait,
+			Rule: h.Rule.String(), Limit: state.Limit, Used: kept.N + sent.N, Wait: state.Wait,
 			Kept: kept.Times(nil), InFlight: sent.Times(nil),
 		})
 	}
@@ -41,8 +41,9 @@ func (m *Memory) Look(now int64, rules *Rules, from Sender, message Message) (li
 }
 
 // Reset forgets what every bot has sent to a conversation up to now (ns), for
-// both rules and their candidates, as an operator may wish.
-func (m *Memory) Reset(conversation digest.ID, now int64) {
+// both rules and their candidates, as an operator may wish. The rules are for a
+// store that does not know how long messages count.
+func (m *Memory) Reset(now int64, _ *Rules, conversation digest.ID) {
 	s := &m.shards[shardOf(conversation)]
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -68,7 +68,7 @@ func TestAResetForgetsOneConversationForBothRules(t *testing.T) {
 	if send(hello) || send(other) {
 		t.Fatal("the 9th is admitted")
 	}
-	m.Reset(hello.Conversation, now)
+	m.Reset(now, rules, hello.Conversation)
 	for i := range 8 {
 		if !send(hello) {
 			t.Fatalf("number %d after the reset is refused", i+1)

@@ -57,13 +57,14 @@ const (
 	RuleCount = 2
 )
 
-// Beside each rule there may be a candidate, a limit to try: it counts and refuses
+// LimitCount is how many limits there are, candidates included: the rules', and
+// then the candidates' in the same order. Beside each rule there may be a candidate, a limit to try: it counts and refuses
 // nothing, as a rule in shadow mode does, and is kept like a rule of its own.
-const ruleAndCandidates = 2 * RuleCount
+const LimitCount = 2 * RuleCount
 
 // String is the rule's name in metrics, logs and headers.
 func (r Rule) String() string {
-	return [ruleAndCandidates]string{"identical", "consecutive", "identical_shadow", "consecutive_shadow"}[r]
+	return [LimitCount]string{"identical", "consecutive", "identical_shadow", "consecutive_shadow"}[r]
 }
 
 // Candidate is the name of the rule's candidate in metrics and logs.

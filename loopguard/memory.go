@@ -49,13 +49,13 @@ type Memory struct {
 // shard is some of the conversations.
 type shard struct {
 	mu        sync.Mutex
-	latest    int64                            // the latest time that a caller has brought
-	now       int64                            // the present: latest, or a tick or so later, after a reply
-	serial    uint64                           // of the rules in force
-	windows   [ruleAndCandidates]time.Duration // 0 for a candidate that never was
-	confirmed [ruleAndCandidates]*window.Table // by hold.id
-	unsettled [ruleAndCandidates]*window.Table // by hold.id and token
-	blocked   [ruleAndCandidates]*window.Table // by hold.id: the last refusal, unless something was admitted since
+	latest    int64                     // the latest time that a caller has brought
+	now       int64                     // the present: latest, or a tick or so later, after a reply
+	serial    uint64                    // of the rules in force
+	windows   [LimitCount]time.Duration // 0 for a candidate that never was
+	confirmed [LimitCount]*window.Table // by hold.id
+	unsettled [LimitCount]*window.Table // by hold.id and token
+	blocked   [LimitCount]*window.Table // by hold.id: the last refusal, unless something was admitted since
 	replies   replies
 	pardons   replies // conversations that an operator reset
 }

@@ -25,7 +25,7 @@ func (d *desk) fill(n int) {
 			d.t.Fatalf("conversation %d: refused", i)
 		}
 		d.guard.Keep(&res)
-		d.guard.Reply(messages[0].Conversation, person, int64(d.now), int64(d.now))
+		d.guard.Reply(int64(d.now), Reply{Conversation: messages[0].Conversation, At: int64(d.now)})
 	}
 }
 

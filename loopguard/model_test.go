@@ -115,7 +115,7 @@ func (m *model) counting(k modelKey, token digest.ID, now int64) []int64 {
 func (m *model) reserve(now int64, from Sender, messages []Message) (Decision, []*sentMessage) {
 	now = m.enter(now, messages...)
 	m.adopt(messages)
-	var states [ruleAndCandidates]State
+	var states [LimitCount]State
 	groups := m.groups(from, messages)
 	for rule := range states[:RuleCount] {
 		states[rule].Limit = m.rules.limits[rule]

@@ -24,7 +24,7 @@ func TestShadowCountsWhatItWouldHaveAdmittedAndRefusesNothing(t *testing.T) {
 		t.Errorf("identical: %+v", s)
 	}
 	d.now = 3 * time.Minute // the 8 that shadow would have admitted have left
-	d.guard.Reply(idOf("c"), person, int64(d.now-1), int64(d.now))
+	d.guard.Reply(int64(d.now), Reply{Conversation: idOf("c"), At: int64(d.now - 1)})
 	if s := d.admits(bot, to("c", "a")...).States[Identical]; s.Over || s.Used != 1 {
 		t.Errorf("after the window: %+v", s)
 	}

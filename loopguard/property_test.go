@@ -184,7 +184,7 @@ func (d *duel) reply(now int64) string {
 		}
 	}
 	d.note("%d reply to %v by %v at %d", now, conversation, author, at)
-	got, want := d.guard.Reply(conversation, author, at, now), d.model.reply(conversation, author, at, now)
+	got, want := d.guard.Reply(now, Reply{Conversation: conversation, Author: author, At: at}), d.model.reply(conversation, author, at, now)
 	if got != want {
 		return fmt.Sprintf("a reply resets: %v, want %v", got, want)
 	}
@@ -206,7 +206,7 @@ func (d *duel) settle() {
 		d.model.settle(h.sent, undone)
 	case 1:
 		d.note("unknown %d", len(h.sent))
-		d.guard.Unknown(&h.res)
+		h.res.Unknown()
 	default:
 		d.note("keep %d", len(h.sent))
 		d.guard.Keep(&h.res)

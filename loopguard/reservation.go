@@ -18,39 +18,56 @@ type Sender struct {
 // and a settled one for reuse, which saves its allocations. It must not be
 // copied while it is held.
 //
-// A held Reservation has to be settled once, by Keep, Unknown or GiveBack.
+// A held Reservation has to be settled once: by Keep or GiveBack of the store that
+// holds it, or by Unknown.
 // Settling it again does nothing. One that is reused unsettled counts as
 // unknown.
 type Reservation struct {
-	holds  []hold
+	// Name is what a store that is shared knows the reservation by; 0 when this
+	// process holds it, or nobody.
+	Name uint64
+
+	holds  []Hold
 	shards uint64 // of the holds, a bit for each
 	from   Sender
-	limits [ruleAndCandidates]Limit
+	limits [LimitCount]Limit
 	at     int64     // the time at which the messages count
 	sorted []Message // scratch
 }
 
-// hold is the places under one key of one rule.
-type hold struct {
-	id           digest.ID // of the bot in the conversation, and for Identical the content
-	conversation digest.ID
-	messages     int
-	rule         Rule
+// Hold is the places under one key of one rule.
+type Hold struct {
+	ID           digest.ID // of the bot in the conversation, and for Identical the content
+	Conversation digest.ID
+	Messages     int
+	Rule         Rule
+	At           int64 // the time at which they count, by the clock of a store that is shared
 }
 
-func (h *hold) shard() uint { return shardOf(h.conversation) }
+// Holds are what is to be held, or is: those of one conversation together. They
+// are the reservation's own, valid until it ends.
+func (r *Reservation) Holds() []Hold { return r.holds }
+
+// From is who the messages come from.
+func (r *Reservation) From() Sender { return r.from }
+
+// Limits are those that the messages are judged by.
+func (r *Reservation) Limits() [LimitCount]Limit { return r.limits }
+
+func (h *Hold) shard() uint { return shardOf(h.Conversation) }
 
 // shardOf spreads conversations. Everything about one is in one shard.
 func shardOf(conversation digest.ID) uint { return uint(conversation.Hi % shardCount) }
 
-// begin gathers messages into holds. Equal ones are brought together by sorting,
+// Begin gathers messages into holds. Equal ones are brought together by sorting,
 // so that a large batch costs n log n and not n².
 //
 // Of a conversation to which more go than the consecutive rule can ever admit,
 // the messages are compared with each other only when they count all the same:
-// the answer is clear, and comparing 80,000 of a stranger's takes 80 ms.
-func (r *Reservation) begin(rules *Rules, from Sender, messages []Message, countAll bool) {
-	r.holds, r.shards = r.holds[:0], 0
+// the answer is clear, and comparing 80,000 of a stranger's takes 80 ms. countAll
+// says that they do.
+func (r *Reservation) Begin(rules *Rules, from Sender, messages []Message, countAll bool) {
+	r.Name, r.holds, r.shards = 0, r.holds[:0], 0
 	r.from, r.limits = from, rules.limits
 	if len(messages) > 1 {
 		r.sorted = append(r.sorted[:0], messages...)
@@ -73,7 +90,7 @@ func (r *Reservation) gather(messages []Message, compare bool) {
 	r.shards |= 1 << shardOf(conversation)
 	for _, rule := range [...]Rule{Consecutive, Consecutive.candidate()} {
 		if !r.limits[rule].isOff() {
-			r.holds = append(r.holds, hold{id: id, conversation: conversation, messages: len(messages), rule: rule})
+			r.holds = append(r.holds, Hold{ID: id, Conversation: conversation, Messages: len(messages), Rule: rule})
 		}
 	}
 	if r.limits[Identical].isOff() && r.limits[Identical.candidate()].isOff() || !compare {
@@ -87,21 +104,55 @@ func (r *Reservation) gather(messages []Message, compare bool) {
 		n := countWhile(messages, func(m *Message) bool { return m.Content == content })
 		for _, rule := range [...]Rule{Identical, Identical.candidate()} {
 			if !r.limits[rule].isOff() {
-				r.holds = append(r.holds, hold{id: id.Join(content), conversation: conversation, messages: n, rule: rule})
+				r.holds = append(r.holds, Hold{ID: id.Join(content), Conversation: conversation, Messages: n, Rule: rule})
 			}
 		}
 		messages = messages[n:]
 	}
 }
 
-// drop lets go of what a rule doesn't count.
-func (r *Reservation) drop(rule Rule) {
-	r.holds = slices.DeleteFunc(r.holds, func(h hold) bool { return h.rule == rule })
+// Judge makes the decision, where weigh tells how the rule of the i-th hold stands
+// to it. What was admitted is still to be taken: Holds then lacks those of a rule
+// in shadow mode that counts nothing more. A refusal ends the reservation.
+func (r *Reservation) Judge(weigh func(i int) State) Decision {
+	var states [LimitCount]State
+	for rule := range states {
+		states[rule].Limit = r.limits[rule]
+	}
+	for i := range r.holds {
+		states[r.holds[i].Rule].add(weigh(i))
+	}
+	for rule := range states {
+		if s := &states[rule]; !s.Over && !s.Limit.isOff() {
+			s.Near = s.Used*5 >= s.Limit.Messages*4
+		}
+	}
+	d := decide(&states)
+	if !d.Admitted {
+		r.End()
+		return d
+	}
+	for rule := range states {
+		if states[rule].Over {
+			r.drop(Rule(rule)) // in shadow mode, or a candidate
+		}
+	}
+	return d
 }
 
-// end makes the reservation ready for reuse, without the memory of a huge batch.
-func (r *Reservation) end() {
-	r.holds, r.shards = r.holds[:0], 0
+// Unknown settles a reservation of whose messages nobody knows whether the
+// upstream has created them. They go on counting for the token that sent them,
+// until they leave the window, wherever they are held.
+func (r *Reservation) Unknown() { r.End() }
+
+// drop lets go of what a rule doesn't count.
+func (r *Reservation) drop(rule Rule) {
+	r.holds = slices.DeleteFunc(r.holds, func(h Hold) bool { return h.Rule == rule })
+}
+
+// End makes the reservation ready for reuse, without the memory of a huge batch.
+func (r *Reservation) End() {
+	r.Name, r.holds, r.shards = 0, r.holds[:0], 0
 	if cap(r.holds) > keptMessages {
 		r.holds = nil
 	}

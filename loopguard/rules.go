@@ -20,7 +20,7 @@ func (l Limit) isEnforced() bool { return !l.isOff() && !l.Shadow }
 
 // Rules is a configuration, compiled. It is immutable.
 type Rules struct {
-	limits [ruleAndCandidates]Limit
+	limits [LimitCount]Limit
 	serial uint64 // the later compiled, the greater
 }
 
@@ -38,7 +38,7 @@ func Compile(cfg Config) *Rules {
 		}
 	})
 	return &Rules{
-		limits: [ruleAndCandidates]Limit{
+		limits: [LimitCount]Limit{
 			Identical:               limitOf(cfg.Identical.Messages, cfg.Identical.Window, cfg.Identical.Mode),
 			Consecutive:             limitOf(cfg.Consecutive.Messages, cfg.Consecutive.Window, cfg.Consecutive.Mode),
 			Identical + RuleCount:   cfg.Identical.Shadow.limit(cfg.Identical.Window, cfg.Identical.Mode),
@@ -46,6 +46,25 @@ func Compile(cfg Config) *Rules {
 		},
 		serial: serials.Add(1),
 	}
+}
+
+// Share returns the rules of one of several gateways that can't ask each other:
+// each admits its part of every limit, rounded up.
+func (r *Rules) Share(gateways int) *Rules {
+	if gateways <= 1 {
+		return r
+	}
+	shared := *r
+	for rule := range shared.limits[:RuleCount] {
+		shared.limits[rule].Messages = (shared.limits[rule].Messages + gateways - 1) / gateways
+	}
+	return &shared
+}
+
+// Window is the span of a rule, even of one that is off, or of its candidate: the
+// longer one.
+func (r *Rules) Window(rule Rule) time.Duration {
+	return max(r.limits[rule].Window, r.limits[rule.candidate()].Window)
 }
 
 func limitOf(messages int, window time.Duration, mode unit.Mode) Limit {

@@ -53,7 +53,7 @@ func TestSettlingOutOfOrderIsExact(t *testing.T) {
 	for _, i := range []int{7, 1, 5} {
 		d.guard.GiveBack(flying[i])
 	}
-	d.guard.Unknown(flying[4])
+	flying[4].Unknown()
 	d.guard.Keep(flying[2])
 	// What counts was sent at 0, 2, 3, 4 and 6 seconds.
 	d.admits(bot, to("c", "a", "a", "a")...)
@@ -71,7 +71,7 @@ func TestSettlingTwiceDoesNothing(t *testing.T) {
 	d.guard.Keep(res)
 	d.guard.GiveBack(res)
 	d.guard.Keep(res)
-	d.guard.Unknown(res)
+	res.Unknown()
 	d.guard.Keep(new(Reservation))
 	if s := d.admits(bot, to("c", "a")...).States[Identical]; s.Used != 2 {
 		t.Errorf("got %+v", s)
@@ -117,7 +117,7 @@ func TestAForgedTokenNeitherSpendsNorBlocksNorResets(t *testing.T) {
 	if s := d.admits(bot, to("c", "a")...).States[Identical]; s.Used != 2 {
 		t.Errorf("while the forged requests are in flight: %+v", s)
 	}
-	d.guard.Unknown(flying[0]) // the upstream was too slow to refuse this one
+	flying[0].Unknown() // the upstream was too slow to refuse this one
 	for _, res := range flying[1:] {
 		d.guard.GiveBack(res)
 	}
@@ -138,7 +138,7 @@ func TestAnUnknownOutcomeCountsForItsTokenOnly(t *testing.T) {
 	d := newDesk(t)
 	second := Sender{Bot: bot.Bot, Token: idOf("second token")}
 	for range 8 {
-		d.guard.Unknown(d.fly(bot, to("c", "a")...))
+		d.fly(bot, to("c", "a")...).Unknown()
 	}
 	d.refuses(Identical, 3*time.Minute, bot, to("c", "a")...)
 	d.admits(second, to("c", "a")...)

@@ -29,6 +29,16 @@ func (id ID) Join(other ID) ID {
 	}
 }
 
+// Append appends the 16 bytes of the ID, from which IDOf makes it again.
+func (id ID) Append(dst []byte) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, id.Hi), id.Lo)
+}
+
+// IDOf is the ID of which Append wrote the first 16 bytes of b.
+func IDOf(b []byte) ID {
+	return ID{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
+}
+
 // Short is the form that logs and the console show: 12 hex digits.
 func (id ID) Short() string { return string(id.AppendShort(nil)) }
 

@@ -44,7 +44,7 @@ func (h *House) replay(l *Line, bit uint8) (v verdict) {
 		h.replayMessages(l, &v)
 	}
 	if l.Reply != 0 && v.refused == nobody {
-		h.messages.Reply(l.conversation.id(), author(l), l.Reply, l.Time)
+		h.messages.Reply(l.Time, loopguard.Reply{Conversation: l.conversation.id(), Author: author(l), At: l.Reply})
 	}
 	return v
 }
@@ -105,7 +105,7 @@ func (h *House) replayMessages(l *Line, v *verdict) {
 	case created:
 		h.messages.Keep(&h.held)
 	case unclear:
-		h.messages.Unknown(&h.held)
+		h.held.Unknown()
 	default:
 		h.messages.GiveBack(&h.held)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/chatshipper/gateway/internal/apierror"
-	"github.com/chatshipper/gateway/internal/digest"
 	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/limiter"
 	"github.com/chatshipper/gateway/loopguard"
@@ -40,7 +39,7 @@ func (h *House) Ask(now int64, r *Request) Answer {
 // Reply learns that a consumer wrote in a conversation at a time, as a webhook
 // event tells it at now.
 func (h *House) Reply(now, at int64, conversation string) {
-	h.messages.Reply(h.reader.Conversation([]byte(conversation)), digest.ID{}, at, now)
+	h.messages.Reply(now, loopguard.Reply{Conversation: h.reader.Conversation([]byte(conversation)), At: at})
 }
 
 func (w *walk) refuse(e apierror.Error) bool {
@@ -212,7 +211,7 @@ func (w *walk) settle() {
 		case w.confirmed():
 			w.house.messages.Keep(&w.house.held)
 		case w.r.Fate.Status == 0 && w.r.Fate.Reached:
-			w.house.messages.Unknown(&w.house.held)
+			w.house.held.Unknown()
 		default:
 			w.house.messages.GiveBack(&w.house.held)
 		}
@@ -221,7 +220,7 @@ func (w *walk) settle() {
 		return
 	}
 	proxy.EachReply(w.house.batch.Messages, w.who.Role, func(m *loopguard.Message) {
-		w.house.messages.Reply(m.Conversation, proxy.AuthorOf(&w.who), w.now, w.now)
+		w.house.messages.Reply(w.now, loopguard.Reply{Conversation: m.Conversation, Author: proxy.AuthorOf(&w.who), At: w.now})
 	})
 }
 
