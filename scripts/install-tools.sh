@@ -9,7 +9,7 @@ headers=/usr/include/stdlib.h
 # command:Debian package
 needed=(make:make gcc:gcc git:git curl:curl node:nodejs npm:npm shellcheck:shellcheck promtool:prometheus
 	systemd-analyze:systemd mandoc:mandoc
-	buildah:buildah busybox:busybox-static)
+	buildah:buildah busybox:busybox-static redis-server:redis-server)
 
 install_packages() {
 	local packages=() entry
