@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chatshipper/gateway/internal/digest"
 	"github.com/chatshipper/gateway/internal/downstream"
 	"github.com/chatshipper/gateway/internal/unit"
 	"github.com/chatshipper/gateway/internal/upstream"
+	"github.com/chatshipper/gateway/loopguard"
 )
 
 // rehearsal is a gateway with one client connection in memory: the server half
@@ -139,7 +139,7 @@ func message(tb testing.TB, g *running) func() {
 	where := g.rules.Load().reader.Conversation([]byte(conversation))
 	return func() {
 		now := g.clock.now()
-		g.guard.Reply(where, digest.ID{}, now, now)
+		g.guard.Reply(now, loopguard.Reply{Conversation: where, At: now})
 		r.run()
 		if !bytes.HasPrefix(r.status, []byte("HTTP/1.1 200 ")) {
 			tb.Fatalf("not the admitted path: %s", r.status)

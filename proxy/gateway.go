@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -33,8 +34,8 @@ type Config struct {
 	LoopGuard loopguard.Config
 	Webhook   Webhook
 	Errors    Errors
-	// MemoryBytes bounds all counts together; half is for the request limits,
-	// half for the message limits.
+	// MemoryBytes bounds all counts of this process together; half is for the
+	// request limits, half for the message limits.
 	MemoryBytes int64
 }
 
@@ -44,6 +45,11 @@ type Deps struct {
 	Logger   *slog.Logger
 	Access   *accesslog.Log // nil: no access log
 	TLS      *tls.Config    // of the listener; nil: plain text
+	Stores   Stores         // the zero value: in this process
+
+	// ClockOffset sets the clock by which everything is counted wrong, as that of
+	// a badly kept machine is. For tests.
+	ClockOffset time.Duration
 }
 
 // Gateway enforces ChatShipper's rules in front of an upstream.
@@ -54,8 +60,9 @@ type Gateway struct {
 	hasher         *digest.Hasher
 	ids            *requestIDs
 	rules          atomic.Pointer[rules]
-	limiter        *limiter.Memory
-	guard          *loopguard.Memory
+	limiter        limiter.Store
+	guard          loopguard.Store
+	stores         Stores
 	upstream       *upstream.Client
 	introspections introspections
 	metrics        *metrics
@@ -77,9 +84,12 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use upstream: %w", err)
 	}
+	if d.Stores.Hasher == nil {
+		d.Stores = MemoryStores(cfg.MemoryBytes, digest.NewHasher(""))
+	}
 	g := &Gateway{
-		cfg: cfg, listen: cfg.Listen, clock: newClock(), hasher: digest.NewHasher(""), ids: newRequestIDs(),
-		limiter: limiter.NewMemory(cfg.MemoryBytes / 2), guard: loopguard.NewMemory(cfg.MemoryBytes / 2),
+		cfg: cfg, listen: cfg.Listen, clock: newClock(d.ClockOffset), hasher: d.Stores.Hasher, ids: newRequestIDs(),
+		limiter: d.Stores.Requests, guard: d.Stores.Messages, stores: d.Stores,
 		upstream: client, metrics: newMetrics(d.Registry, cfg.Errors.TimeoutStatus), access: d.Access, logger: d.Logger, secure: d.TLS,
 	}
 	g.offenders = newOffenders(g.clock.now())

@@ -24,6 +24,9 @@ func (x *exchange) guard() bool {
 		return true // embedded messages count once the answer says where they went
 	}
 	x.verdict = x.g.guard.Reserve(x.now, x.rules.guard, x.sender(), x.batch.Messages, &x.reserved)
+	if x.verdict.Unavailable {
+		return x.refuseWith(withoutStore)
+	}
 	x.judged, x.held = true, x.verdict.Admitted
 	x.g.metrics.countMessages(&x.verdict)
 	x.g.metrics.countMessageTrials(x.verdict.Trials)

@@ -61,5 +61,8 @@ func (g *Gateway) NotReady() []string {
 	if g.health.active && g.health.down.Load() {
 		why = append(why, "upstream")
 	}
+	if g.stores.Shared != nil && !g.stores.Shared.Ready() {
+		why = append(why, "store")
+	}
 	return why
 }

@@ -8,6 +8,9 @@ func (x *exchange) limit() bool {
 		return true
 	}
 	x.decision = x.g.limiter.Take(x.now, ip, key)
+	if x.decision.Unavailable {
+		return x.refuseWith(withoutStore)
+	}
 	x.limited = true
 	x.g.metrics.countLimits(&x.decision)
 	x.g.metrics.countTrials(x.decision.Trials)

@@ -31,8 +31,5 @@ func (g *Gateway) needRestart(cfg Config) (blocks []string) {
 	if !reflect.DeepEqual(cfg.Upstream, now.Upstream) {
 		blocks = append(blocks, "upstream")
 	}
-	if cfg.MemoryBytes != now.MemoryBytes {
-		blocks = append(blocks, "store")
-	}
 	return blocks
 }

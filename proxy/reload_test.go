@@ -41,11 +41,11 @@ func TestAReloadNamesWhatNeedsARestart(t *testing.T) {
 	r := newRecorder(t, ok)
 	g := start(t, r, unlimited)
 	cfg := testConfig(r)
-	cfg.Listen.Address, cfg.Upstream.URL, cfg.MemoryBytes = ":1", "http://127.0.0.1:1", 1
+	cfg.Listen.Address, cfg.Upstream.URL = ":1", "http://127.0.0.1:1"
 	cfg.Listen.TrustedProxies = []string{"10.0.0.0/8"} // this does not
 	cfg.Identity.Required = true
 	restart, err := g.Reload(cfg)
-	if want := []string{"listen", "upstream", "store"}; err != nil || !slices.Equal(restart, want) {
+	if want := []string{"listen", "upstream"}; err != nil || !slices.Equal(restart, want) {
 		t.Errorf("got %v, %v, want %v", restart, err, want)
 	}
 	g.do(t, request{method: "GET", path: "/"}).is(t, 401, "unauthenticated")

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/loopguard"
 )
@@ -15,7 +17,7 @@ func (x *exchange) settle() {
 		case x.confirmed():
 			x.g.guard.Keep(&x.reserved)
 		case x.outcome == unknown:
-			x.g.guard.Unknown(&x.reserved)
+			x.reserved.Unknown()
 		default:
 			x.g.guard.GiveBack(&x.reserved)
 		}
@@ -63,7 +65,11 @@ func (x *exchange) settleReplies() {
 
 func (x *exchange) resetStreak(m *loopguard.Message) {
 	x.replied = replied{m.Conversation, x.now}
-	if !x.g.guard.Reply(m.Conversation, AuthorOf(&x.who), x.now, x.now) {
+	reply := loopguard.Reply{
+		Conversation: m.Conversation, Author: AuthorOf(&x.who),
+		At: x.now, Ago: time.Duration(x.g.clock.now() - x.now), Window: x.rules.guard.Window(loopguard.Consecutive),
+	}
+	if !x.g.guard.Reply(x.now, reply) {
 		return
 	}
 	if x.who.Role == identity.Bot {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/chatshipper/gateway/internal/apierror"
 	"github.com/chatshipper/gateway/internal/identity"
+	"github.com/chatshipper/gateway/loopguard"
 )
 
 // webhook takes ChatShipper's reports of replies that never pass through the
@@ -124,9 +125,12 @@ func (x *exchange) take(body []byte) {
 	}
 	x.g.metrics.events[eventReply].Inc()
 	conversation := x.rules.reader.Conversation([]byte(e.conversation()))
-	at := min(x.g.clock.fromWall(e.at()), x.now)
-	x.replied = replied{conversation, at}
-	if x.g.guard.Reply(conversation, x.g.hasher.Sum([]byte(user)), at, x.now) {
+	reply := loopguard.Reply{
+		Conversation: conversation, Author: x.g.hasher.Sum([]byte(user)),
+		At: min(x.g.clock.fromWall(e.at()), x.now), Wall: e.at().UnixNano(), Window: x.rules.guard.Window(loopguard.Consecutive),
+	}
+	x.replied = replied{conversation, reply.At}
+	if x.g.guard.Reply(x.now, reply) {
 		x.g.metrics.resets[resetWebhook].Inc()
 	}
 }

@@ -130,7 +130,7 @@ func (n *node) apply(cfg *config.Config) (fixed []string, err error) {
 	if n.access != nil {
 		n.access.Configure(accessOptions(cfg.Log))
 	}
-	return append(fixed, "admin", "log"), nil
+	return append(fixed, "admin", "log", "store"), nil
 }
 
 // outOfReach names the values of fixed blocks that differ from those of the

@@ -31,6 +31,7 @@ type node struct {
 	certificates
 	reloads *reloads // nil: nobody follows a file
 	manager systemd.Manager
+	stores  *stores
 
 	registry             *prometheus.Registry
 	reloaded, reloadedAt prometheus.Gauge
@@ -52,7 +53,12 @@ func build(cfg *config.Config, c console, r *reloads) (*node, error) {
 		return nil, err
 	}
 	n.measure(n.registry)
-	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{Registry: n.registry, Logger: n.logger, Access: n.access, TLS: n.server("listen")})
+	if n.stores, err = openStores(cfg.Store, n.logger); err != nil {
+		return nil, err
+	}
+	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{
+		Registry: n.registry, Logger: n.logger, Access: n.access, TLS: n.server("listen"), Stores: n.stores.Stores, ClockOffset: clockOffset(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +85,15 @@ func corridor(cfg *config.Config) proxy.Config {
 	}
 }
 
+// clockOffset is how wrong the end-to-end tests want the clock to be; else 0.
+func clockOffset() time.Duration {
+	if clockOffsetFrom == "" {
+		return 0
+	}
+	offset, _ := time.ParseDuration(os.Getenv(clockOffsetFrom)) // unset is none
+	return offset
+}
+
 // serve opens the listeners, calls ready, and answers until ctx ends; then it
 // drains. It returns nil after an orderly end.
 func (n *node) serve(ctx context.Context, ready func(public, admin net.Addr)) error {
@@ -91,6 +106,7 @@ func (n *node) serve(ctx context.Context, ready func(public, admin net.Addr)) er
 		return errors.Join(err, public.Close())
 	}
 	failed := make(chan error, 2)
+	settle := n.stores.tend(n.cfg.Store.Memory.SnapshotInterval, n.gateway.Now)
 	go func() { failed <- n.gateway.Serve(public) }()
 	go func() { failed <- n.admin.Serve(private) }()
 	ready(public.Addr(), private.Addr())
@@ -103,7 +119,10 @@ func (n *node) serve(ctx context.Context, ready func(public, admin net.Addr)) er
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	return errors.Join(err, n.stop())
+	err = errors.Join(err, n.stop())
+	settle()
+	n.logger.Info("gateway has stopped")
+	return err
 }
 
 // stop drains: not ready but serving for shutdown_delay, then what is in flight
@@ -122,7 +141,6 @@ func (n *node) stop() error {
 	if n.access != nil {
 		err = errors.Join(err, n.access.Close())
 	}
-	n.logger.Info("gateway has stopped")
 	return err
 }
 

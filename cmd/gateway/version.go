@@ -12,6 +12,10 @@ import (
 var (
 	version = "dev"
 	commit  = ""
+
+	// clockOffsetFrom names the environment variable that sets the clock by which
+	// everything is counted wrong. It is empty but in the end-to-end tests' binary.
+	clockOffsetFrom = ""
 )
 
 // revision is the commit that was built, from the linker or the build's own

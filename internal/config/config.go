@@ -14,6 +14,7 @@ import (
 
 	"github.com/chatshipper/gateway/internal/admin"
 	"github.com/chatshipper/gateway/internal/identity"
+	"github.com/chatshipper/gateway/internal/redisstore"
 	"github.com/chatshipper/gateway/internal/unit"
 	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/limiter"
@@ -48,34 +49,17 @@ type Config struct {
 
 // Store is the `store:` block: where counts are kept.
 type Store struct {
-	Kind   string `yaml:"kind"` // memory, or redis
-	Memory Memory `yaml:"memory"`
-	Redis  Redis  `yaml:"redis"`
+	Kind   string            `yaml:"kind"` // memory, or redis
+	Memory Memory            `yaml:"memory"`
+	Redis  redisstore.Config `yaml:"redis"`
 }
 
 // Memory keeps the counts in this process.
 type Memory struct {
 	MaxBytes     unit.Bytes `yaml:"max_bytes"`     // for all rules together; at least 1MiB
 	SnapshotFile string     `yaml:"snapshot_file"` // counts survive a restart in this file
-}
-
-// Redis keeps the counts where several gateways share them.
-type Redis struct {
-	Addresses    []string      `yaml:"addresses"`
-	Username     string        `yaml:"username"`
-	Password     unit.Secret   `yaml:"password"`
-	PasswordFile string        `yaml:"password_file"`
-	TLS          RedisTLS      `yaml:"tls"`
-	Timeout      time.Duration `yaml:"timeout"`    // for one decision; greater than 0
-	Replicas     int           `yaml:"replicas"`   // gateways that share the store; at least 1
-	OnFailure    string        `yaml:"on_failure"` // local, allow or deny
-}
-
-// RedisTLS sets how the connection to Redis is secured.
-type RedisTLS struct {
-	Enabled    bool   `yaml:"enabled"`
-	CAFile     string `yaml:"ca_file"`     // PEM; empty means the system's authorities
-	ServerName string `yaml:"server_name"` // empty means the host of the address
+	// SnapshotInterval is how much a crash may forget; 100ms to 1h.
+	SnapshotInterval time.Duration `yaml:"snapshot_interval"`
 }
 
 // Log is the `log:` block.
@@ -114,8 +98,8 @@ func Default() Config {
 		Errors:    proxy.DefaultErrors(),
 		Store: Store{
 			Kind:   "memory",
-			Memory: Memory{MaxBytes: 256 << 20},
-			Redis:  Redis{Timeout: 20 * time.Millisecond, Replicas: 1, OnFailure: "local"},
+			Memory: Memory{MaxBytes: 256 << 20, SnapshotInterval: 10 * time.Second},
+			Redis:  redisstore.DefaultConfig(),
 		},
 		Log:     Log{Level: "info", Format: "json", Access: true, Sample: LogSample{OneIn: 1}},
 		Tracing: Tracing{SampleRatio: 0.01},

@@ -5,8 +5,10 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/chatshipper/gateway/internal/identity"
+	"github.com/chatshipper/gateway/internal/redisstore"
 )
 
 // room is the Config of a room, which knows its own mistakes.
@@ -78,33 +80,15 @@ func isEvery(host string) bool {
 
 // Validate reports every mistake in the block, with its path inside the block.
 func (s *Store) Validate(report func(path, problem string)) {
-	if s.Kind == "redis" {
-		report("kind", "redis is not available in this version; expected memory")
-	} else {
-		oneOf(report, "kind", s.Kind, "memory")
-	}
+	oneOf(report, "kind", s.Kind, "memory", "redis")
 	if s.Memory.MaxBytes < 1<<20 {
 		report("memory.max_bytes", fmt.Sprintf("must be at least 1MiB, got %s", s.Memory.MaxBytes))
 	}
-	if s.Memory.SnapshotFile != "" {
-		report("memory.snapshot_file", "is not available in this version, which starts with empty counts; remove it")
+	if i := s.Memory.SnapshotInterval; i < 100*time.Millisecond || i > time.Hour {
+		report("memory.snapshot_interval", "must be between 100ms and 1h, got "+duration(i))
 	}
-	s.Redis.validate(report)
-}
-
-func (r *Redis) validate(report func(path, problem string)) {
-	if r.Timeout <= 0 {
-		report("redis.timeout", "must be greater than 0, got "+duration(r.Timeout))
-	}
-	if r.Replicas < 1 {
-		report("redis.replicas", fmt.Sprintf("must be at least 1, got %d", r.Replicas))
-	}
-	oneOf(report, "redis.on_failure", r.OnFailure, "local", "allow", "deny")
-	for i, address := range r.Addresses {
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			report(fmt.Sprintf("redis.addresses[%d]", i), `expected an address such as "redis:6379"`)
-		}
-	}
+	oneOf(report, "redis.on_failure", s.Redis.OnFailure, redisstore.Local, redisstore.Allow, redisstore.Deny)
+	s.Redis.Validate(s.Kind == "redis", func(path, problem string) { report(join("redis", path), problem) })
 }
 
 // Validate reports every mistake in the block, with its path inside the block.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chatshipper/gateway/internal/redisstore"
 	"github.com/chatshipper/gateway/internal/unit"
 )
 
@@ -30,7 +31,31 @@ func (c *Config) Warnings() []string {
 	if r := &c.Store.Redis; c.Store.Kind == "memory" && (len(r.Addresses) > 0 || r.TLS.Enabled || r.Password != "") {
 		warn("store.redis is set but not used, because store.kind is memory")
 	}
+	c.warnOfSharing(warn)
 	return w
+}
+
+// warnOfSharing says what is odd about a shared store.
+func (c *Config) warnOfSharing(warn warn) {
+	r := &c.Store.Redis
+	if c.Store.Kind != "redis" {
+		return
+	}
+	if c.Store.Memory.SnapshotFile != "" {
+		warn("store.memory.snapshot_file is set but not used, because store.kind is redis")
+	}
+	if r.OnFailure == redisstore.Local && r.Replicas == 1 {
+		warn("store.redis.replicas is 1: while Redis is down every gateway admits all of each limit; set it to the number of gateways")
+	}
+	if r.Password != "" && !r.TLS.Enabled && slices.ContainsFunc(r.Addresses, isElsewhere) {
+		warn("store.redis.tls is off: the password travels to Redis in clear")
+	}
+}
+
+// isElsewhere reports whether an address is of another machine.
+func isElsewhere(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && !isLocal(host)
 }
 
 type warn func(format string, args ...any)
