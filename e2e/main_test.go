@@ -31,9 +31,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// clockOffset is the environment variable that sets the clock of a gateway wrong.
+// Only a binary that is built for these tests looks at it.
+const clockOffset = "GATEWAY_E2E_CLOCK_OFFSET"
+
 // buildBinary builds it with the race detector when GATEWAY_E2E_RACE is set.
 func buildBinary() error {
-	args := []string{"build", "-o", binary}
+	args := []string{"build", "-o", binary, "-ldflags", "-X main.clockOffsetFrom=" + clockOffset}
 	if os.Getenv("GATEWAY_E2E_RACE") != "" {
 		args = append(args, "-race")
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,15 @@ type process struct {
 
 // launch starts a command of the gateway.
 func launch(t *testing.T, args ...string) *process { return launchProgram(t, binary, args...) }
+
+// launchWith does so with more environment variables.
+func launchWith(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	if len(env) == 0 {
+		return launch(t, args...)
+	}
+	return launchProgram(t, "env", slices.Concat(env, []string{binary}, args)...)
+}
 
 // launchProgram starts a program; the test's end kills it if it still runs, and
 // shows what it printed if the test failed.
@@ -150,6 +160,7 @@ type setup struct {
 	listen   string // "trusted_proxies: [127.0.0.0/8]"
 	upstream string // "timeout: 300ms"
 	rest     string // "limits: {per_ip: {mode: off}}"
+	env      []string
 }
 
 // noRequestLimits is for tests of other rules, which send faster than 20 a second.
@@ -170,7 +181,7 @@ func startGateway(t *testing.T, upstream string, s setup) *gateway {
 	g := &gateway{address: freeAddress(t), admin: freeAddress(t), upstream: upstream, setup: s}
 	g.config = filepath.Join(t.TempDir(), "gateway.yaml")
 	g.writeConfig(t, s)
-	g.process = launch(t, "run", "--config", g.config)
+	g.process = launchWith(t, s.env, "run", "--config", g.config)
 	g.awaitReady(t)
 	return g
 }
