@@ -1,0 +1,3 @@
+module github.com/chatshipper/gateway/bench/stores
+
+go 1.26.0
