@@ -28,7 +28,7 @@ var words = map[string][]string{
 	"identity.users[].role":  {"bot", "human"},
 	"identity.keys[].role":   {"bot", "human"},
 	"limits.per_key.by":      {"token", "user"},
-	"store.kind":             {"memory"},
+	"store.kind":             {"memory", "redis"},
 	"store.redis.on_failure": {"local", "allow", "deny"},
 	"log.level":              {"debug", "info", "warn", "error"},
 	"log.format":             {"json", "text"},
@@ -64,6 +64,7 @@ var explanations = map[string]string{
 	"store.memory":                  "counts in this process",
 	"store.redis":                   "counts where several gateways share them",
 	"store.redis.tls":               "how the connection to Redis is secured",
+	"store.redis.sentinel":          "finds the master where Sentinels watch it",
 }
 
 // WriteSchema writes the JSON Schema (draft 7, which editors know best) of a
