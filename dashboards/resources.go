@@ -57,6 +57,12 @@ func handles() []spec {
 			what:   "Mistakes of the gateway itself, and lines that its access log could not write.", normal: "0.",
 			todo: "faults: see the runbook, GatewayPanics. Lost lines: whatever reads the standard output is too slow.",
 		},
+		{
+			kind: "timeseries", width: 8, title: "Log lines left out", unit: "ops", levels: []level{{color: green}},
+			queries: []query{{sum("", "rate("+of("gateway_access_log_skipped_total")+"[$__rate_interval])"), "left out"}},
+			what:    "Lines that log.sample leaves out of the access log.", normal: "0 without log.sample; with it, about the requests less one in N.",
+			todo: "nothing; a line that is missed was left out here, not lost.",
+		},
 	}
 }
 

@@ -94,7 +94,7 @@ func (w *watched) seen(s sight) error {
 
 // still are the panels that nothing in this test moves: there is no shared store
 // to lose, and no request is known that makes the gateway panic or its log jam.
-var still = []string{"State of the limits", "Shared store by instance", "Store errors by operation", "Faults and lost log lines"}
+var still = []string{"State of the limits", "Shared store by instance", "Store errors by operation", "Faults and lost log lines", "Log lines left out"}
 
 // The dashboard and the rules are asked of a real Prometheus that scrapes real
 // gateways while things go wrong: what should move moves, and nothing is empty.
