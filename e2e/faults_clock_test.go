@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,7 +63,11 @@ func buildStepped(t *testing.T) (program string) {
 		}
 		return path
 	}
-	root := filepath.Join(runtime.GOROOT(), "src", "time")
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(strings.TrimSpace(string(goroot)), "src", "time")
 	source, err := os.ReadFile(filepath.Join(root, "time.go"))
 	if err != nil {
 		t.Fatal(err)
