@@ -215,9 +215,9 @@ func hold(n int, during time.Duration, say func(i int, conn net.Conn)) func(*gat
 	}
 }
 
-// flood does the same over and over: each connection that is closed is opened
+// again does the same over and over: each connection that is closed is opened
 // again until the time is over.
-func flood(n int, during time.Duration, say func(i int, conn net.Conn)) func(*gateway) {
+func again(n int, during time.Duration, say func(i int, conn net.Conn)) func(*gateway) {
 	return func(g *gateway) {
 		until := time.Now().Add(during)
 		var wg sync.WaitGroup
@@ -252,12 +252,12 @@ func TestFaultGreedyConnections(t *testing.T) {
 	line := "GET /v2/users HTTP/1.1\r\nHost: g\r\n" + strings.Repeat("X-Many: 1\r\n", 100) + "\r\n"
 	endure(t, g, attack{
 		fmt.Sprintf("%d connections with 101 header lines each, opened anew 0.2 s after they are closed", thousand/10),
-		flood(thousand/10, during/2, func(_ int, conn net.Conn) { _, _ = io.WriteString(conn, line) }), 250, 0,
+		again(thousand/10, during/2, func(_ int, conn net.Conn) { _, _ = io.WriteString(conn, line) }), 250, 0,
 	})
 	extension := strings.Repeat("x", 64<<10)
 	endure(t, g, attack{
 		fmt.Sprintf("%d connections with 10 MB of chunk extension for one byte each, opened anew 0.2 s after they are closed", thousand/10),
-		flood(thousand/10, during/2, func(_ int, conn net.Conn) {
+		again(thousand/10, during/2, func(_ int, conn net.Conn) {
 			_, err := io.WriteString(conn, "POST /v2/users HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n1;")
 			for sent := 0; err == nil && sent < 10<<20; sent += len(extension) {
 				_, err = io.WriteString(conn, extension)
