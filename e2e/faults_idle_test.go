@@ -32,7 +32,7 @@ func TestFaultIdleClosesOfTheUpstream(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		up.closeAll()
+		up.closeAll(t)
 	}
 	if n := up.duplicates(); n > 0 {
 		t.Errorf("%d POSTs arrived twice", n)

@@ -109,13 +109,24 @@ func (u *faultyUpstream) leave(conn net.Conn) {
 	delete(u.open, conn)
 }
 
-// closeAll closes every connection, as at the end of an idle time.
-func (u *faultyUpstream) closeAll() {
+// closeAll closes every connection, as at the end of an idle time. It returns
+// when all are closed: a connection that somebody reads from is closed by that
+// reader, a moment after Close.
+func (u *faultyUpstream) closeAll(t *testing.T) {
+	t.Helper()
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	for conn := range u.open {
 		_ = conn.Close()
 	}
+	u.mu.Unlock()
+	eventually(t, "the upstream has closed its connections", func() error {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if len(u.open) > 0 {
+			return fmt.Errorf("%d are open", len(u.open))
+		}
+		return nil
+	})
 }
 
 // dialed is how many connections there were.
