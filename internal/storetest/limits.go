@@ -27,6 +27,7 @@ func Limits(t *testing.T, open LimitsOpener) {
 		{"a decision says how the key stands", limitsStates},
 		{"concurrent requests never exceed the limit", limitsConcurrent},
 		{"every decision is that of a naive list", limitsNaive},
+		{"looking tells what the next decision will be", limitsLook},
 	})
 }
 

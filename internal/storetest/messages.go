@@ -35,6 +35,7 @@ func Messages(t *testing.T, open MessagesOpener) {
 		{"a changed limit applies at once to what is counted", messagesChanged},
 		{"concurrent messages never exceed the limits", messagesTogether},
 		{"every decision is that of the memory store", messagesModel},
+		{"looking tells what the next decision will be", messagesLook},
 	})
 }
 

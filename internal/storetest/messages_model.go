@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"testing"
 	"time"
 
@@ -13,10 +14,11 @@ type pair struct{ got, want *loopguard.Reservation }
 
 // messagesModel does the same things, chosen at random, with the store under test
 // and with the memory store, whose every decision is compared with a naive list
-// elsewhere. Windows of 2 s are exact to the nanosecond in both.
+// elsewhere. Windows of 2 s are exact to the nanosecond in both. Before each step
+// both are looked at, and tell the same.
 func messagesModel(t *testing.T, s loopguard.Store) {
 	rng := rand.New(rand.NewPCG(21, 22))
-	memory := loopguard.NewMemory(16 << 20)
+	memory, look := loopguard.NewMemory(16<<20), messagesLooker(t, s)
 	d := newDesk(t, s)
 	var flying []pair
 	for step := range 2500 {
@@ -24,6 +26,11 @@ func messagesModel(t *testing.T, s loopguard.Store) {
 			d.rules = randomRules(rng)
 		}
 		d.now += time.Duration(rng.IntN(4)*rng.IntN(100)+1) * time.Millisecond
+		asker, about := randomMessages(rng)
+		got, want := look(d.at(), d.rules, asker, about[0]), memory.Look(d.at(), d.rules, asker, about[0])
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("step %d: looking tells %+v\nwant %+v", step, got, want)
+		}
 		switch rng.IntN(10) {
 		default:
 			from, messages := randomMessages(rng)
