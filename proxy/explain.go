@@ -64,9 +64,6 @@ type asked struct {
 func (g *Gateway) Explain(q Question) (Explanation, error) {
 	a := &asked{g: g, rules: g.rules.Load(), now: g.clock.now()}
 	a.out.At, a.out.Counters = time.Unix(0, a.now).UTC(), []Counter{}
-	if g.stores.Shared != nil {
-		a.note("counts are shared: these are only what this gateway counts while the shared store can't be used")
-	}
 	if q == (Question{}) {
 		return a.out, errors.New("expected an ip, a key, a user or a conversation")
 	}
@@ -155,7 +152,7 @@ func (a *asked) request(rule limiter.Rule, hit limiter.Hit, who string) {
 		a.note("%s is off", rule)
 		return
 	}
-	live, candidate := a.g.stores.OwnRequests.Look(a.now, rule, hit)
+	live, candidate := a.requestStandings(rule, hit)
 	add := func(name string, s *limiter.Standing) {
 		a.add(Counter{
 			Rule: name, Who: who, Limit: s.Limit.Requests, Window: s.Limit.Window.String(), Mode: modeOf(s.Limit.Shadow),
@@ -203,7 +200,7 @@ func (a *asked) conversation(q *Question) error {
 	if err := a.content(q.Message, &message); err != nil {
 		return err
 	}
-	for _, s := range a.g.stores.OwnMessages.Look(a.now, a.rules.guard, from, message) {
+	for _, s := range a.messageStandings(from, message) {
 		a.add(Counter{
 			Rule: s.Rule, Who: message.Conversation.Short(), Limit: s.Limit.Messages, Window: s.Limit.Window.String(),
 			Mode: modeOf(s.Limit.Shadow), Used: s.Used, Entries: instants(s.Kept), InFlight: instants(s.InFlight),

@@ -28,6 +28,11 @@ type Shared interface {
 	Degraded() bool // it can't be used now
 	Ready() bool    // requests can be served all the same, or it can be used
 	Failed(op string) uint64
+	// What the stores of this process tell by Look, of the counts of all gateways.
+	// An error says why they can't be told; what is told then is what this gateway
+	// counts alone.
+	LookRequests(now int64, r limiter.Rule, h limiter.Hit) (live, candidate limiter.Standing, err error)
+	LookMessages(now int64, rules *loopguard.Rules, from loopguard.Sender, message loopguard.Message) ([]loopguard.Standing, error)
 }
 
 // MemoryStores keeps all counts in this process: half of the bytes are for the
