@@ -13,10 +13,12 @@ import (
 	"time"
 )
 
-// watched is a sandbox behind two gateways, one of which speaks TLS, has little
-// room and refuses nothing, with a Prometheus that scrapes both under load.
+// watched is a sandbox behind two gateways, with a Prometheus that scrapes both
+// under load. One counts in Redis; the other speaks TLS, has little room and
+// refuses nothing.
 type watched struct {
 	sandbox       *sandbox
+	redis         *redisServer
 	plain, secure *gateway
 	client        *http.Client // of the one that speaks TLS
 	prometheus    *prometheus
@@ -25,16 +27,16 @@ type watched struct {
 }
 
 const (
-	plainSetup  = "webhook: {secret: " + webhookSecret + "}\n"
+	plainSetup  = "webhook: {secret: " + webhookSecret + "}\nstore: {kind: redis, redis: {addresses: [%q], key_secret: a secret of the tests, timeout: 5s}}\n"
 	secureSetup = "limits: {per_ip: {mode: shadow, window: 1m}, per_key: {mode: shadow, window: 1m}}\nstore: {memory: {max_bytes: 1MiB}}\n"
 )
 
 func startWatched(t *testing.T) *watched {
 	t.Helper()
 	certFile, keyFile, authority, _ := identityOf(t)
-	w := &watched{sandbox: startSandbox(t), board: readBoard(t)}
+	w := &watched{sandbox: startSandbox(t), redis: startRedis(t), board: readBoard(t)}
 	health := "health_check: {path: /sandbox/stats, interval: 200ms}"
-	w.plain = startGateway(t, w.sandbox.url(), setup{listen: "max_connections_per_ip: 30", upstream: health, rest: plainSetup})
+	w.plain = startGateway(t, w.sandbox.url(), setup{listen: "max_connections_per_ip: 30", upstream: health, rest: fmt.Sprintf(plainSetup, w.redis.address)})
 	w.secure = startGateway(t, w.sandbox.url(), setup{
 		listen:   "shutdown_delay: 1500ms, tls: {cert_file: " + certFile + ", key_file: " + keyFile + "}",
 		upstream: health, rest: secureSetup,
@@ -122,6 +124,11 @@ func (w *watched) faults() []fault {
 		{"a configuration with a mistake, then a good one", w.misconfigure, []sight{{"Configuration", ""}}},
 		{"an instance that restarts", w.restart, []sight{
 			{"Draining", ""}, {"Instances", ""}, {"Youngest runs for", ""},
+		}},
+		{"Redis killed, and back", w.killRedis, []sight{
+			{"State of the limits", ""},
+			{"Shared store by instance", w.plain.admin},
+			{"Store errors by operation", "limit"},
 		}},
 		{"the upstream killed, and back", w.killUpstream, []sight{
 			{"State of the upstream", ""},
@@ -257,6 +264,15 @@ func (w *watched) restart(t *testing.T) {
 	time.Sleep(2 * scrapeEvery)
 	w.secure.process = launch(t, "run", "--config", w.secure.config)
 	w.secure.awaitReady(t)
+}
+
+// killRedis lets it be away for as long as it takes to be seen. The load goes on.
+func (w *watched) killRedis(t *testing.T) {
+	w.redis.kill()
+	w.plain.degraded(t, 1)
+	time.Sleep(2 * scrapeEvery)
+	w.redis.run(t)
+	w.plain.degraded(t, 0)
 }
 
 func (w *watched) killUpstream(t *testing.T) {
