@@ -52,6 +52,10 @@ func TestAUserWithTheRightsThatAreDocumented(t *testing.T) {
 	if d := s.Reserve(0, rules, bot, message("c", "a"), new(reservation)); !d.Admitted || s.Failed(OpReserve.String()) != 0 {
 		t.Errorf("got %+v", d)
 	}
+	_, _, err := s.LookRequests(0, limiter.PerKey, perSecond("k"))
+	if _, alsoErr := s.LookMessages(0, rules, bot, message("c", "a")[0]); err != nil || alsoErr != nil {
+		t.Errorf("looking: %v, %v", err, alsoErr)
+	}
 	cfg.Password = "another password"
 	log := new(journal)
 	if wrong := open(t, cfg, slog.New(slog.NewTextHandler(log, nil))); !wrong.Degraded() || log.lines("WRONGPASS") == 0 || log.lines("another password") != 0 {
