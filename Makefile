@@ -73,7 +73,7 @@ micro: ## the micro-benchmarks beside the code, with allocations
 bench: ## measure against HAProxy, nginx and Caddy (an hour); ARGS=-smoke for a minute
 	@go -C bench run . $(if $(ARGS),$(ARGS),-write ../docs/performance.md)
 
-exactness: build ## find out how exactly we, HAProxy and nginx keep a limit; writes docs/exactness.md
+exactness: build ## find out how exactly we and others keep a limit; writes docs/exactness.md
 	@go -C bench run ./exactness -compare -write ../docs/exactness.md
 
 harness: tools ## vet and test the benchmark itself, which nothing here runs

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -127,6 +129,41 @@ func (u *faultyUpstream) closeAll(t *testing.T) {
 		}
 		return nil
 	})
+	eventually(t, "the other ends have been told", func() error {
+		if n := unacknowledged(t, u.URL); n > 0 {
+			return fmt.Errorf("%d have not", n)
+		}
+		return nil
+	})
+}
+
+// unacknowledged counts the sockets of a server whose peer's kernel has not yet
+// taken in that they were closed: on a busy machine even the loopback takes its
+// time, and nobody could know better than to use such a connection.
+func unacknowledged(t *testing.T, url string) (n int) {
+	t.Helper()
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.SplitSeq(string(table), "\n") {
+		f := strings.Fields(line) // sl, local, remote, state …
+		if len(f) < 4 || !strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) {
+			continue
+		}
+		if f[3] == "01" || f[3] == "04" { // ESTABLISHED, FIN_WAIT1
+			n++
+		}
+	}
+	return n
 }
 
 // dialed is how many connections there were.

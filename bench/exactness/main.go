@@ -10,7 +10,7 @@
 // refusal), reload (whether loading the configuration forgets the counts). It
 // exits 1 when a check finds that the limit is not exact.
 //
-// With -compare it starts the gateway, HAProxy and nginx with the same nominal
+// With -compare it starts the gateway, HAProxy, nginx and Caddy with the same nominal
 // limit, and writes the table of docs/exactness.md.
 package main
 
@@ -61,7 +61,7 @@ func parse(args []string, out io.Writer) (o options, err error) {
 	f.IntVar(&o.limit.Requests, "limit", 20, "requests in any window")
 	f.DurationVar(&o.limit.Window, "window", time.Second, "the window")
 	f.IntVar(&o.concurrency, "concurrency", 32, "connections at once")
-	f.BoolVar(&o.compare, "compare", false, "start the gateway, HAProxy and nginx here, and compare them")
+	f.BoolVar(&o.compare, "compare", false, "start the gateway, HAProxy, nginx and Caddy here, and compare them")
 	f.StringVar(&o.binary, "gateway", "../bin/gateway", "with -compare: binary of the gateway")
 	f.StringVar(&o.write, "write", "", "with -compare: document whose generated part to replace")
 	if err := f.Parse(args); err != nil {
