@@ -135,11 +135,13 @@ func (s *keySet) key(t *jwt.Token) (any, error) {
 func isBehind(err error) bool { return errors.Is(err, errUnknownKey) || errors.Is(err, errNoKeys) }
 
 // awaitNewer waits for a fetch that runs, or asks for one and waits for it. It
-// reports whether one ended; it does not even wait when the last was just now.
-func (s *keySet) awaitNewer() bool {
+// reports whether one ended; it does not even wait when the last was just now. The
+// keys of that one are newer all the same when they were not yet there at epoch
+// seen.
+func (s *keySet) awaitNewer(seen uint32) bool {
 	running := s.askForNewer()
 	if running == nil {
-		return false
+		return s.epoch.Load() != seen
 	}
 	timer := time.NewTimer(maxAwait)
 	defer timer.Stop()

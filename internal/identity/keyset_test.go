@@ -62,6 +62,20 @@ func TestVerificationByAPublishedKeySet(t *testing.T) {
 	}
 }
 
+// A fetch may end between a look at the keys and the wish for newer ones: these
+// are there, and no other fetch is needed.
+func TestKeysThatCameInTheMeantimeAreNewer(t *testing.T) {
+	s := &keySet{finished: time.Now()}
+	seen := s.epoch.Load()
+	if s.awaitNewer(seen) {
+		t.Error("nothing came, and yet it is newer")
+	}
+	s.epoch.Add(1)
+	if !s.awaitNewer(seen) {
+		t.Error("what came is not newer")
+	}
+}
+
 func TestKeySetThatCannotBeUsed(t *testing.T) {
 	f := func(handler http.HandlerFunc, want string) {
 		t.Helper()

@@ -104,8 +104,9 @@ func (c *JWT) publicKeyVerifier() (*verifier, error) {
 // verify judges a token at a time. Where the key set may be behind the
 // issuer's, it waits for a newer one and tries again.
 func (v *verifier) verify(token string, now int64) Failure {
+	seen := v.epoch()
 	err := v.parse(token, now)
-	if isBehind(err) && v.keys.awaitNewer() {
+	if isBehind(err) && v.keys.awaitNewer(seen) {
 		err = v.parse(token, now)
 	}
 	switch {
