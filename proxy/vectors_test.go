@@ -130,7 +130,7 @@ func TestAnswersWithoutABodyStayInStep(t *testing.T) {
 	f("HEAD", "HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\n", "message")
 	f("GET", "HTTP/1.1 204 No Content\r\n\r\n", "Content-Length")
 	f("GET", "HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n", "Content-Length: 0")
-	f("GET", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "103")
+	f("GET", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 103")
 }
 
 func TestARefusedHEADStaysInStep(t *testing.T) {
