@@ -31,6 +31,7 @@ var floors = map[string]int{
 	"internal/deadline": cellar,
 	"internal/digest":   cellar,
 	"internal/http1":    cellar,
+	"internal/loop":     cellar,
 	"internal/topk":     cellar,
 	"internal/unit":     cellar,
 	"internal/window":   cellar,

@@ -64,6 +64,7 @@ type decision struct {
 	hits   [ruleCount]Hit
 	shards [ruleCount]*shard // nil where the rule does not apply
 	tables [ruleCount]*window.Table
+	logs   [ruleCount]window.Log
 }
 
 func (m *Memory) decide(now int64, hits [ruleCount]Hit, count bool) (d Decision) {
@@ -110,8 +111,8 @@ func (m *Memory) look(c *decision, d *Decision) {
 	for r := range c.hits {
 		if c.shards[r] != nil {
 			c.tables[r] = tableFor(&c.shards[r].tables, c.hits[r].ID, &c.hits[r].Limit, m.stores[r].budget, d.At)
-			log := c.tables[r].Live(c.hits[r].ID, d.At, window.All)
-			d.States[r] = stateOf(c.hits[r].Limit, &log)
+			c.logs[r] = c.tables[r].Live(c.hits[r].ID, d.At, window.All)
+			d.States[r] = stateOf(c.hits[r].Limit, &c.logs[r])
 		}
 	}
 }
@@ -120,7 +121,9 @@ func (m *Memory) look(c *decision, d *Decision) {
 func (c *decision) record(d *Decision) {
 	for r := range c.hits {
 		if s := &d.States[r]; c.shards[r] != nil && !s.Over {
-			c.tables[r].Add(c.hits[r].ID, d.At, s.Limit.Requests, d.At)
+			if !c.logs[r].Append(d.At, s.Limit.Requests) {
+				c.tables[r].Add(c.hits[r].ID, d.At, s.Limit.Requests, d.At)
+			}
 			s.Used++
 			if s.Reset == 0 {
 				s.Reset = s.Limit.Window

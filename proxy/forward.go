@@ -16,6 +16,7 @@ func (x *exchange) forward() {
 	}
 	x.call = upstream.Request{
 		Body:       x.body,
+		Task:       x.conn.Task(),
 		HeadMethod: x.method == methodHead,
 		Idempotent: x.method.idempotent(),
 		Upgrade:    x.upgrade,

@@ -116,6 +116,9 @@ func (g *Gateway) Understand(c *downstream.Conn) downstream.Exchange {
 // Handle is the rest of a request's life: what comes before the upstream may
 // refuse it, what comes after always happens.
 func (x *exchange) Handle() {
+	if x.g.stores.Shared != nil {
+		x.conn.Task().Leave() // every decision may wait for it
+	}
 	x.walk()
 	x.send()
 	x.release()

@@ -16,6 +16,7 @@ func (x *exchange) identify() bool {
 }
 
 func (x *exchange) lookUp() {
+	x.identity.Waiter = x.conn.Task()
 	x.who, x.rejection = x.rules.directory.Lookup(x.fields.get(fieldCredential), time.Now().UnixNano(), &x.identity)
 }
 

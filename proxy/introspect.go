@@ -22,6 +22,7 @@ func (x *exchange) introspect() {
 	if !x.who.NeedsIntrospection {
 		return
 	}
+	x.conn.Task().Leave()
 	done, first := x.g.introspections.enter(x.who.Key)
 	if !first {
 		<-done

@@ -101,6 +101,9 @@ func (w *Watch) Clear() bool {
 	return true
 }
 
+// Expired reports whether the time was up.
+func (w *Watch) Expired() bool { return w.at.Load() == expired }
+
 // Revive makes an expired watch usable again, for a last word on what it ended.
 // The call of expire is over when Revive returns.
 func (w *Watch) Revive() {

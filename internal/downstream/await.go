@@ -39,7 +39,7 @@ func (c *Conn) more() bool {
 		c.unread(HeadTooLarge)
 		return true
 	}
-	n, err := c.nc.Read(c.buf[c.w:])
+	n, err := c.read(c.buf[c.w:])
 	if c.w += n; n > 0 {
 		return true
 	}

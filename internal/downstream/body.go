@@ -39,9 +39,6 @@ type body struct {
 	held    *[]byte            // what Body returned, when it is not the connection's buffer
 }
 
-// here reports whether the whole body is in the n bytes that came with the head.
-func (b *body) here(n int) bool { return !b.chunked && b.left <= int64(n) }
-
 func (b *body) done() bool {
 	if b.chunked {
 		return b.chunks.Done()
@@ -167,12 +164,13 @@ func (c *Conn) receive(p []byte) (int, error) {
 		c.watch.SetAt(c.readBy)
 		if b.expects {
 			b.expects = false
+			c.task.Leave()
 			if _, err := c.nc.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
 				return 0, c.broken(err)
 			}
 		}
 	}
-	n, err := c.nc.Read(p)
+	n, err := c.read(p)
 	if n > 0 {
 		return n, nil
 	}

@@ -2,6 +2,7 @@ package downstream
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -53,12 +54,12 @@ func TestBodiesThatBreakOffAreNeverWhole(t *testing.T) {
 }
 
 // refusing answers without a look at the body.
-func refusing(closing *bool) *echo {
+func refusing(closing *atomic.Bool) *echo {
 	return &echo{before: func(c *Conn) bool {
 		if string(c.Method) == "GET" {
 			return false
 		}
-		*closing = c.MustClose()
+		closing.Store(c.MustClose())
 		_ = c.Write([]byte("refused\n"), nil)
 		return true
 	}}
@@ -67,7 +68,7 @@ func refusing(closing *bool) *echo {
 func TestARefusedBodyIsSkippedOrTheConnectionEnds(t *testing.T) {
 	f := func(head, body string, ends bool) {
 		t.Helper()
-		var closing bool
+		var closing atomic.Bool
 		c := serve(t, refusing(&closing), nil).dial()
 		c.say(head)
 		hear := func() { c.hear("refused") }
@@ -77,8 +78,8 @@ func TestARefusedBodyIsSkippedOrTheConnectionEnds(t *testing.T) {
 		}
 		go func() { _, _ = c.Write([]byte(body + get)) }() // the end of the connection may cut it short
 		hear()
-		if closing != ends {
-			t.Errorf("%q: the answer could say that the connection ends: %v, want %v", head, closing, ends)
+		if closing.Load() != ends {
+			t.Errorf("%q: the answer could say that the connection ends: %v, want %v", head, closing.Load(), ends)
 		}
 		if ends {
 			c.closed()
@@ -119,7 +120,7 @@ func TestAClaimedLengthReservesNothing(t *testing.T) {
 // An answer that a client could not read, because it was still sending, would
 // be lost if the connection were closed at once.
 func TestAClientThatIsStillSendingGetsItsAnswer(t *testing.T) {
-	var closing bool
+	var closing atomic.Bool
 	s := serve(t, refusing(&closing), nil)
 	for range 20 {
 		c := s.dial()

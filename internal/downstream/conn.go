@@ -5,10 +5,10 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/chatshipper/gateway/internal/deadline"
+	"github.com/chatshipper/gateway/internal/loop"
 )
 
 // firstBuffer is the size of the buffers that connections begin with, bytes: most
@@ -45,14 +45,18 @@ type Conn struct {
 	state   atomic.Int32
 	readBy  int64 // when the request must be whole; 0: the head came at once
 
-	raw        syscall.RawConn       // of a plain TCP socket, where it can be read without waiting
-	onInput    func(fd uintptr) bool // made once: see await
-	small      *[firstBuffer]byte    // what buf is, while it is a pooled one
-	buf        []byte                // nil while the connection is idle
-	r, w       int                   // what came and was not yet taken is buf[r:w]
-	input      error                 // why there is no more input
-	pending    Exchange              // understood, and waiting for its body
-	tunnel     func(early []byte)    // takes the connection over
+	task    *loop.Task                 // nil where the connection has a goroutine of its own
+	place   *loop.Place                // of the socket; nil where a goroutine waits for it
+	bell    atomic.Pointer[loop.Place] // place, for expire
+	drained bool                       // there was no more to read
+	out     []byte                     // an answer on its way out
+
+	small      *[firstBuffer]byte // what buf is, while it is a pooled one
+	buf        []byte             // nil while the connection is idle
+	r, w       int                // what came and was not yet taken is buf[r:w]
+	input      error              // why there is no more input
+	pending    Exchange           // understood, and waiting for its body
+	tunnel     func(early []byte) // takes the connection over
 	tunnelling atomic.Bool
 	hangup     bool // no further request
 	ragged     bool // what follows in the input is no request
@@ -62,7 +66,7 @@ type Conn struct {
 	parts      [2][]byte
 }
 
-// serve is the connection's goroutine.
+// serve serves the connection until it ends.
 func (c *Conn) serve() {
 	defer c.close()
 	defer c.recover()
@@ -72,12 +76,13 @@ func (c *Conn) serve() {
 		return
 	}
 	c.watch.Set(c.server.cfg.HeaderTimeout)
-	c.open()
+	c.join()
 	for c.input == nil && !c.hangup && c.await() {
-		c.pump(true)
+		c.pump()
 		c.watch.Set(c.server.cfg.IdleTimeout)
 	}
 	if c.tunnel != nil {
+		c.task.Leave()
 		c.tunnelling.Store(true)
 		c.watch.Clear()
 		c.tunnel(c.buf[c.r:c.w])
@@ -103,9 +108,6 @@ func (c *Conn) greet() bool {
 	c.nc, c.Secure = nc, c.server.cfg.TLS != nil
 	return true
 }
-
-// expire ends whatever waits for the socket; the sweeper calls it.
-func (c *Conn) expire() { _ = c.socket.SetDeadline(time.Unix(1, 0)) }
 
 // closeIdle closes the connection from outside if it waits for a request: for
 // another one, or also for its first.
@@ -134,6 +136,7 @@ func (c *Conn) cut() {
 // close is the end. What a client still sends after an answer that it may not
 // have read is taken in for a moment.
 func (c *Conn) close() {
+	c.part()
 	if c.ragged && !c.cutting && c.input == nil && c.watch.Clear() {
 		_ = c.socket.SetDeadline(time.Now().Add(lingerTime))
 		linger(c.nc)
@@ -170,24 +173,17 @@ func (c *Conn) Tunnel(run func(early []byte)) { c.hangup, c.tunnel = true, run }
 func (c *Conn) Net() net.Conn { return c.nc }
 
 // pump answers the requests that are in the buffer. It may wait for the rest of
-// one; where it must not, it reports that it would have to.
-func (c *Conn) pump(mayWait bool) (stuck bool) {
+// one.
+func (c *Conn) pump() {
 	for c.pending != nil || !c.hangup && c.r < c.w {
 		if c.pending == nil && !c.begin() {
-			if !mayWait {
-				return true
-			}
 			if !c.more() {
-				return false
+				return
 			}
 			continue
 		}
-		if !mayWait && !c.body.here(c.w-c.r) {
-			return true
-		}
 		c.exchange()
 	}
-	return false
 }
 
 // exchange answers the request that was understood.
@@ -212,7 +208,7 @@ func (c *Conn) exchange() {
 // rest makes the connection idle: without a buffer, where it can be read
 // without one. It reports whether the connection lives on.
 func (c *Conn) rest() bool {
-	if c.raw != nil {
+	if c.place != nil {
 		c.free()
 	}
 	if !c.state.CompareAndSwap(busy, idle) {

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/chatshipper/gateway/internal/deadline"
+	"github.com/chatshipper/gateway/internal/loop"
 )
 
 // Server serves the connections of its listeners.
@@ -19,6 +21,9 @@ type Server struct {
 	cfg     Config
 	handler Handler
 	sweeper *deadline.Sweeper
+
+	loops []*loop.Loop  // where connections are served; none under TLS
+	turn  atomic.Uint64 // the loop of the next connection
 
 	open      atomic.Int64
 	lingering atomic.Int64 // refused connections that wait for their client to read
@@ -62,7 +67,7 @@ func (s *Server) Serve(ln net.Listener) error {
 		case err == nil:
 			pause = 0
 			if c := s.admit(nc); c != nil {
-				go c.serve()
+				s.start(c)
 			}
 		case errors.Is(err, net.ErrClosed):
 			return nil
@@ -73,6 +78,16 @@ func (s *Server) Serve(ln net.Listener) error {
 			time.Sleep(pause)
 		}
 	}
+}
+
+// start serves a connection: on the next loop, or on a goroutine of its own where
+// there are none.
+func (s *Server) start(c *Conn) {
+	if len(s.loops) == 0 { // written before the first connection
+		go c.serve()
+		return
+	}
+	s.loops[s.turn.Add(1)%uint64(len(s.loops))].Start(c.run)
 }
 
 func isTemporary(err error) bool {
@@ -89,7 +104,21 @@ func (s *Server) adopt(ln net.Listener) bool {
 		return false
 	}
 	s.listeners[ln] = true
+	s.openLoops()
 	return true
+}
+
+// openLoops makes a loop for each processor. Where there can be none, connections
+// have goroutines of their own, as under TLS. The mutex is held.
+func (s *Server) openLoops() {
+	if s.cfg.TLS != nil || len(s.loops) > 0 {
+		return
+	}
+	for range runtime.GOMAXPROCS(0) {
+		if l, err := loop.New(); err == nil {
+			s.loops = append(s.loops, l)
+		}
+	}
 }
 
 // ServeConn serves one connection until it ends, on the caller's goroutine.
@@ -140,6 +169,9 @@ func (s *Server) announce() {
 	case <-s.emptied:
 	default:
 		close(s.emptied)
+		for _, l := range s.loops {
+			l.Close()
+		}
 	}
 }
 

@@ -9,9 +9,20 @@ import (
 // where the connection allows it. A client that does not take it within
 // Config.WriteTimeout loses the connection. After an error nothing can be sent.
 func (c *Conn) Write(head, body []byte) error {
-	if !c.watch.Clear() { // an answer to what came too late
+	if c.watch.Expired() { // an answer to what came too late
 		c.watch.Revive()
 		_ = c.socket.SetDeadline(time.Time{})
+	}
+	if c.place != nil {
+		if err := c.resend(); err != nil {
+			return err
+		}
+	}
+	if c.task.OnLoop() && c.place != nil {
+		var err error
+		if head, body, err = c.sendOnLoop(head, body); err != nil || len(head)+len(body) == 0 {
+			return err
+		}
 	}
 	c.watch.Set(c.server.cfg.WriteTimeout)
 	err := c.send(head, body)

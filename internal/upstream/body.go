@@ -51,7 +51,7 @@ func (b *body) readPlain(p []byte, err *error) (n int) {
 		c.r += n
 		return n
 	}
-	n, *err = c.nc.Read(p)
+	n, *err = c.read(p)
 	return n
 }
 
@@ -84,7 +84,7 @@ func (b *body) readChunked(p []byte) (n int, err error) {
 
 // readChunk reads inside a long chunk, past the buffer.
 func (b *body) readChunk(p []byte) (n int, err error) {
-	n, err = b.conn.nc.Read(p[:min(int64(len(p)), b.chunks.Ahead())])
+	n, err = b.conn.read(p[:min(int64(len(p)), b.chunks.Ahead())])
 	if n == 0 && err != nil {
 		return 0, unexpected(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chatshipper/gateway/internal/deadline"
+	"github.com/chatshipper/gateway/internal/loop"
 )
 
 const (
@@ -85,7 +86,10 @@ func (c *Client) by(t time.Time) limit {
 // leaves nothing in resp but the Body that the caller had set.
 func (c *Client) Do(req *Request, resp *Response) error {
 	resp.clear()
-	cn, err := c.acquire(req.Deadline)
+	if !req.Deadline.IsZero() {
+		req.Task.Leave() // a deadline of the connection's own is not for loops
+	}
+	cn, err := c.acquire(req.Task, req.Deadline)
 	if err != nil {
 		return err
 	}
@@ -117,6 +121,7 @@ func mayRepeat(err *Error, cn *conn, req *Request) bool {
 func (c *Client) repeat(failed *conn, req *Request, resp *Response, by limit) *Error {
 	sent := failed.sent
 	failed.abort()
+	req.Task.Leave()
 	cn, err := c.open(by.hard)
 	if err == nil {
 		if err = c.try(cn, req, resp, by); err == nil {
@@ -179,25 +184,34 @@ func (c *Client) receive(cn *conn, req *Request, resp *Response, broken bool) er
 }
 
 // acquire takes a connection that is alive: an idle one, else a new one.
-func (c *Client) acquire(by time.Time) (*conn, *Error) {
+func (c *Client) acquire(t *loop.Task, by time.Time) (*conn, *Error) {
 	patience := maxWait
 	if !by.IsZero() {
 		patience = min(patience, time.Until(by))
 	}
-	cn, ok := c.pool.get(patience)
+	var cn *conn
+	ok := false
+	if t.OnLoop() {
+		cn, ok = c.pool.get(0, t.Loop())
+	}
+	if !ok {
+		t.Leave()
+		cn, ok = c.pool.get(patience, nil)
+	}
 	if !ok {
 		return nil, c.busy
 	}
 	for stale := 1; cn != nil; stale++ {
-		if c.now() < cn.expires && !cn.stale() {
+		if c.now() < cn.expires && !cn.spent(t) {
 			return cn, nil
 		}
 		cn.abort()
 		if stale == manyStale {
 			c.pool.dropIdle()
 		}
-		cn = c.pool.another()
+		cn = c.pool.another(t.Loop())
 	}
+	t.Leave()
 	return c.open(by)
 }
 

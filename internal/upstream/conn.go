@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/chatshipper/gateway/internal/deadline"
+	"github.com/chatshipper/gateway/internal/loop"
 )
 
 const (
@@ -30,8 +32,9 @@ var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // conn is one connection to the upstream.
 type conn struct {
-	nc    net.Conn // *net.TCPConn, or *tls.Conn over wire
-	wire  *wire    // nil without TLS
+	tcp   *net.TCPConn // nil in tests that need no socket
+	nc    net.Conn     // *net.TCPConn, or *tls.Conn over wire
+	wire  *wire        // nil without TLS
 	probe probe
 	watch deadline.Watch
 
@@ -52,7 +55,9 @@ type conn struct {
 	hard  bool // a deadline is set on nc itself
 	body  body
 
-	asking asking // see ask
+	asking asking                     // see ask
+	task   *loop.Task                 // what runs the exchange
+	seat   atomic.Pointer[loop.Place] // on the loop that it was used on last
 
 	parts   [2][]byte // what vectors points into
 	vectors net.Buffers
@@ -77,7 +82,12 @@ func (c *conn) begin(by limit) error {
 }
 
 // expire ends whatever waits for the connection; the sweeper calls it.
-func (c *conn) expire() { _ = c.nc.SetDeadline(time.Unix(1, 0)) }
+func (c *conn) expire() {
+	_ = c.nc.SetDeadline(time.Unix(1, 0))
+	if p := c.seat.Load(); p != nil {
+		p.Wake()
+	}
+}
 
 // end gives the buffer back.
 func (c *conn) end() {
@@ -156,7 +166,7 @@ func (c *conn) fill() error {
 	if !c.begun {
 		end = firstRead
 	}
-	n, err := c.nc.Read(c.buf[c.w:end])
+	n, err := c.read(c.buf[c.w:end])
 	c.w += n
 	if n > 0 {
 		c.begun = true
@@ -175,6 +185,7 @@ func (c *conn) release(now int64) {
 	}
 	clean := inTime && c.keep && c.r == c.w // bytes behind the answer belong to nobody
 	c.end()
+	c.task = nil
 	c.reused, c.expires = true, min(now+c.patience, c.retires)
 	if !clean || c.place == nil || !c.place.put(c, now) {
 		c.drop()
@@ -192,6 +203,7 @@ func (c *conn) drop() {
 // close says good-bye, and closes the connection, which is idle.
 func (c *conn) close() {
 	c.watch.Remove()
+	c.part()
 	_ = c.nc.Close()
 }
 
@@ -200,6 +212,7 @@ func (c *conn) close() {
 func (c *conn) abort() {
 	c.end()
 	c.watch.Remove()
+	c.part()
 	c.cut()
 }
 

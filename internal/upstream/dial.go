@@ -125,7 +125,7 @@ func dialReason(err error) Reason {
 
 // secure makes a connection of a TCP connection: under TLS when the URL says so.
 func (c *Client) secure(nc *net.TCPConn, deadline time.Time) (*conn, error) {
-	cn := &conn{nc: nc, client: c}
+	cn := &conn{nc: nc, tcp: nc, client: c}
 	if err := cn.probe.watch(nc); err != nil {
 		return nil, err
 	}

@@ -203,28 +203,13 @@ func post(body string) *Request {
 func wantBody(t testing.TB, c *Client, req *Request, want string) {
 	t.Helper()
 	var resp Response
-	if err := c.Do(req, &resp); err != nil {
+	body, err := exchange(t, c, req, &resp)
+	if err != nil {
 		t.Fatalf("unexpected error: %v", err)
 	}
-	if got := string(bodyOf(t, &resp)); got != want {
-		t.Fatalf("got the body %q, want %q", got, want)
+	if string(body) != want {
+		t.Fatalf("got the body %q, want %q", body, want)
 	}
-}
-
-// bodyOf returns the body, streamed or not.
-func bodyOf(t testing.TB, resp *Response) []byte {
-	t.Helper()
-	if resp.Stream == nil {
-		return resp.Body
-	}
-	b, err := io.ReadAll(resp.Stream)
-	if err != nil {
-		t.Fatalf("unexpected error of the stream: %v", err)
-	}
-	if err = resp.Stream.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // wantError makes a request that must fail for this reason. It returns the
@@ -232,11 +217,8 @@ func bodyOf(t testing.TB, resp *Response) []byte {
 func wantError(t testing.TB, c *Client, req *Request, reason Reason, sent bool) (text string) {
 	t.Helper()
 	var resp Response
-	err := c.Do(req, &resp)
+	_, err := exchange(t, c, req, &resp)
 	if err == nil {
-		if resp.Stream != nil {
-			_ = resp.Stream.Close()
-		}
 		t.Fatalf("got a %d, want an error: %s", resp.Status, reason)
 	}
 	var failure *Error

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/chatshipper/gateway/internal/loop"
 )
 
 // pool keeps idle connections, the one used last on top, and bounds how many
@@ -30,9 +32,12 @@ type waiter struct {
 // get takes a place: with the idle connection used last, which may be dead or
 // expired, or with none. It waits at most patience when all places are taken;
 // ok is false when none came free.
-func (p *pool) get(patience time.Duration) (c *conn, ok bool) {
+//
+// A connection that is on the loop already is preferred: another one would have to
+// change loops.
+func (p *pool) get(patience time.Duration, on *loop.Loop) (c *conn, ok bool) {
 	p.mu.Lock()
-	if c = p.pop(); c != nil {
+	if c = p.pop(on); c != nil {
 		p.mu.Unlock()
 		return c, true
 	}
@@ -71,25 +76,35 @@ func (p *pool) wait(w *waiter, patience time.Duration) (*conn, bool) {
 // another takes the idle connection used last in exchange for the place of a
 // connection that turned out to be dead. With none left it returns nil, and the
 // caller keeps its place to open one in.
-func (p *pool) another() *conn {
+func (p *pool) another(on *loop.Loop) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := p.pop()
+	c := p.pop(on)
 	if c != nil {
 		p.open--
 	}
 	return c
 }
 
-// pop returns the idle connection used last. The mutex is held.
-func (p *pool) pop() *conn {
+// acquaintances is how many idle connections are looked at for one on a loop.
+const acquaintances = 8
+
+// pop returns the idle connection used last, or, if there is one among the last
+// few, that of a loop. The mutex is held.
+func (p *pool) pop(on *loop.Loop) *conn {
 	last := len(p.idle) - 1
 	if last < 0 {
 		return nil
 	}
-	c := p.idle[last]
-	p.idle[last] = nil
-	p.idle = p.idle[:last]
+	chosen := last
+	for i := last; on != nil && i >= 0 && i > last-acquaintances; i-- {
+		if p.idle[i].seat.Load().Loop() == on {
+			chosen = i
+			break
+		}
+	}
+	c := p.idle[chosen]
+	p.idle = slices.Delete(p.idle, chosen, chosen+1)
 	return c
 }
 

@@ -32,7 +32,7 @@ func (p *pool) lasting(d time.Duration) *conn {
 // take takes a place at once, and reports whether there was one.
 func (p *pool) take(t *testing.T) *conn {
 	t.Helper()
-	c, ok := p.get(0)
+	c, ok := p.get(0, nil)
 	if !ok {
 		t.Fatal("no place is free")
 	}
@@ -72,7 +72,7 @@ func TestWhoWaitsLongestIsServedFirst(t *testing.T) {
 		var order []string
 		for _, name := range []string{"first", "second", "third"} {
 			go func() {
-				c, ok := p.get(time.Second)
+				c, ok := p.get(time.Second, nil)
 				order = append(order, fmt.Sprintf("%s: old=%v ok=%v", name, c != nil, ok))
 				switch name {
 				case "first":
@@ -98,11 +98,11 @@ func TestAWaitIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := aPool(1)
 		p.take(t)
-		if _, ok := p.get(0); ok {
+		if _, ok := p.get(0, nil); ok {
 			t.Error("there is a place too many")
 		}
 		began := p.clock()
-		if _, ok := p.get(maxWait); ok {
+		if _, ok := p.get(maxWait, nil); ok {
 			t.Error("there is a place too many")
 		}
 		if waited := p.clock() - began; waited != int64(maxWait) {

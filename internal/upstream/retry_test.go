@@ -106,7 +106,7 @@ func TestNothingWrittenMeansNothingSent(t *testing.T) {
 	for _, c := range []*Client{play(t, once).client(), secure.secureClient(a)} {
 		for _, req := range []*Request{post("x"), post(strings.Repeat("x", copyLimit))} {
 			wantBody(t, c, req, "ok")
-			cn, _ := c.pool.get(0)
+			cn, _ := c.pool.get(0, nil)
 			eventually(t, "the connection is dead", cn.stale)
 			failure := c.try(cn, req, &Response{}, limit{hard: time.Now().Add(5 * time.Second)}) // as if it had died a moment later
 			if failure == nil || failure.Sent || !mayRepeat(failure, cn, req) {

@@ -69,6 +69,11 @@ type asking struct {
 // come before the request was written, so none is missed.
 func (c *conn) ask(req *Request) error {
 	a := &c.asking
+	c.task = req.Task
+	if c.task.OnLoop() && c.fits(req) && c.join() {
+		return c.askOnLoop(req)
+	}
+	c.task.Leave()
 	if c.wire != nil || c.probe.raw == nil || req.Source != nil {
 		return c.send(req)
 	}

@@ -38,6 +38,8 @@ func (c *conn) switchProtocols(resp *Response) error {
 		return err
 	}
 	c.end()
+	c.task = nil // whoever uses the tunnel has goroutines
+	c.part()
 	resp.Tunnel = &tunnel{Conn: c.nc, conn: c, early: early}
 	return nil
 }

@@ -16,6 +16,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/chatshipper/gateway/internal/loop"
 )
 
 // Request is one request, ready for the wire. Nothing of it is kept after Do.
@@ -35,6 +37,10 @@ type Request struct {
 	// Upgrade says that Head asks for a WebSocket. It allows the answer 101, which
 	// makes Response.Tunnel.
 	Upgrade bool
+
+	// Task is who asks, when that is the task of a loop. It stays on its loop when a
+	// connection is free, and the head of the answer comes with all of a small body.
+	Task *loop.Task
 
 	// HeadMethod says that the answer has no body, whatever its header says.
 	HeadMethod bool

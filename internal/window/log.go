@@ -86,8 +86,17 @@ func (l *Log) SetMark(on bool) {
 
 // at is the i-th oldest time of an entry, in ticks.
 func (t *Table) at(e *entry, i uint32) int64 {
-	v := t.class(e.cap).ring(e.ring)[(e.head+i)%e.cap]
+	v := t.class(e.cap).ring(e.ring)[e.place(i)]
 	return e.last - int64(uint32(e.last)-v)
+}
+
+// place is where in its ring the i-th oldest time of an entry is; i is at most the
+// ring's size.
+func (e *entry) place(i uint32) uint32 {
+	if i += e.head; i >= e.cap { // a division would cost as much as a look into the table
+		i -= e.cap
+	}
+	return i
 }
 
 // expire drops the times that left the window.
@@ -131,6 +140,20 @@ func (t *Table) Add(id digest.ID, at int64, size int, now int64) {
 	t.put(e, t.ticks(at))
 }
 
+// Append records a time, as Table.Add does, for the key of a log that was just
+// made, whose limit is size times. It reports false, having done nothing, where
+// the table does not hold the key yet, or with another limit.
+func (l *Log) Append(at int64, size int) bool {
+	t, e := l.table, l.entry
+	if e == nil || e.cap != uint32(size) {
+		return false
+	}
+	if t.live(t.ticks(at), l.now) {
+		t.put(e, t.ticks(at))
+	}
+	return true
+}
+
 // put places a time in order.
 func (t *Table) put(e *entry, tick int64) {
 	n := e.count()
@@ -150,9 +173,9 @@ func (t *Table) put(e *entry, tick int64) {
 	}
 	i := n
 	for ; i > 0 && t.at(e, i-1) > tick; i-- {
-		ring[(e.head+i)%e.cap] = ring[(e.head+i-1)%e.cap]
+		ring[e.place(i)] = ring[e.place(i-1)]
 	}
-	ring[(e.head+i)%e.cap] = uint32(tick)
+	ring[e.place(i)] = uint32(tick)
 	e.last = max(e.last, tick)
 	e.n++
 }
@@ -187,7 +210,7 @@ func (t *Table) cut(e *entry, i uint32) {
 		e.last = t.at(e, n-2)
 	}
 	for ; i+1 < n; i++ {
-		ring[(e.head+i)%e.cap] = ring[(e.head+i+1)%e.cap]
+		ring[e.place(i)] = ring[e.place(i+1)]
 	}
 	e.n--
 }

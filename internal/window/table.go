@@ -37,8 +37,10 @@ import (
 
 const (
 	none       = math.MaxUint32 // no entry
-	sweepSteps = 2              // others looked at when a key is new
-	searchRoom = 32             // others looked at when a key is new and the budget used up
+	numberBits = 24             // of a slot; the rest is the tag
+	maxEntries = 1<<numberBits - 1
+	sweepSteps = 2  // others looked at when a key is new
+	searchRoom = 32 // others looked at when a key is new and the budget used up
 	minSlots   = 8
 )
 
@@ -66,7 +68,7 @@ type Table struct {
 	shift   uint
 	seed    [2]uint64
 	budget  *Budget
-	slots   []uint32 // open addressing by linear probing: entry numbers, or none
+	slots   []uint32 // open addressing by linear probing: see slotOf; or none
 	entries []*[entryChunk]entry
 	made    uint32   // entries that exist, free ones included
 	free    []uint32 // entries that can be used again
@@ -97,22 +99,37 @@ func (t *Table) entry(number uint32) *entry {
 	return &t.entries[number/entryChunk][number%entryChunk]
 }
 
-// slot is where the search for an id begins. The seeds are secret, so nobody can
-// choose keys that collide.
-func (t *Table) slot(id digest.ID) uint32 {
+// hash spreads an id. The seeds are secret, so nobody can choose keys that
+// collide.
+func (t *Table) hash(id digest.ID) uint64 {
 	hi, lo := bits.Mul64(id.Hi^t.seed[0], id.Lo^t.seed[1])
-	return uint32(hi^lo) & uint32(len(t.slots)-1)
+	return hi ^ lo
 }
+
+// home is where the search for a hash begins.
+func (t *Table) home(hash uint64) uint32 { return uint32(hash) & uint32(len(t.slots)-1) }
+
+// slotOf is what the index holds of an entry: its number, and 8 bits of its hash,
+// which spare a look at 255 of 256 entries that are not meant.
+func slotOf(hash uint64, number uint32) uint32 {
+	return uint32(hash>>(64-(32-numberBits)))<<numberBits | number
+}
+
+func numberIn(slot uint32) uint32 { return slot & maxEntries }
 
 // find returns the entry of id, or nil.
 func (t *Table) find(id digest.ID) (*entry, uint32) {
 	if len(t.slots) == 0 {
 		return nil, none
 	}
-	mask := uint32(len(t.slots) - 1)
-	for s := t.slot(id); t.slots[s] != none; s = (s + 1) & mask {
-		if e := t.entry(t.slots[s]); e.id == id {
-			return e, t.slots[s]
+	mask, hash := uint32(len(t.slots)-1), t.hash(id)
+	tag := slotOf(hash, 0)
+	for s := t.home(hash); t.slots[s] != none; s = (s + 1) & mask {
+		if t.slots[s]&^maxEntries != tag {
+			continue
+		}
+		if e := t.entry(numberIn(t.slots[s])); e.id == id {
+			return e, numberIn(t.slots[s])
 		}
 	}
 	return nil, none
@@ -122,7 +139,7 @@ func (t *Table) find(id digest.ID) (*entry, uint32) {
 func (t *Table) insert(id digest.ID, size uint32, now int64) *entry {
 	t.sweep(now, sweepSteps)
 	need := cost(size)
-	if !t.budget.fits(need) {
+	if !t.budget.fits(need) || t.keys == maxEntries {
 		t.makeRoom(now)
 	}
 	if t.keys >= len(t.slots)/4*3 {
@@ -131,14 +148,20 @@ func (t *Table) insert(id digest.ID, size uint32, now int64) *entry {
 	number := t.newEntry()
 	e := t.entry(number)
 	*e = entry{id: id, ring: t.class(size).take(), cap: size}
-	s := t.slot(id)
-	for t.slots[s] != none {
-		s = (s + 1) & uint32(len(t.slots)-1)
-	}
-	t.slots[s] = number
+	t.index(id, number)
 	t.keys++
 	t.budget.add(need, 1)
 	return e
+}
+
+// index makes an entry findable.
+func (t *Table) index(id digest.ID, number uint32) {
+	hash := t.hash(id)
+	s := t.home(hash)
+	for t.slots[s] != none {
+		s = (s + 1) & uint32(len(t.slots)-1)
+	}
+	t.slots[s] = slotOf(hash, number)
 }
 
 func (t *Table) newEntry() uint32 {
@@ -161,16 +184,10 @@ func (t *Table) grow() {
 	for i := range t.slots {
 		t.slots[i] = none
 	}
-	mask := uint32(len(t.slots) - 1)
-	for _, number := range old {
-		if number == none {
-			continue
+	for _, slot := range old {
+		if slot != none {
+			t.index(t.entry(numberIn(slot)).id, numberIn(slot))
 		}
-		s := t.slot(t.entry(number).id)
-		for t.slots[s] != none {
-			s = (s + 1) & mask
-		}
-		t.slots[s] = number
 	}
 }
 
@@ -179,12 +196,13 @@ func (t *Table) grow() {
 func (t *Table) remove(number uint32) {
 	e := t.entry(number)
 	mask := uint32(len(t.slots) - 1)
-	hole := t.slot(e.id)
-	for t.slots[hole] != number {
+	hash := t.hash(e.id)
+	hole := t.home(hash)
+	for t.slots[hole] != slotOf(hash, number) {
 		hole = (hole + 1) & mask
 	}
 	for s := (hole + 1) & mask; t.slots[s] != none; s = (s + 1) & mask {
-		if home := t.slot(t.entry(t.slots[s]).id); (s-home)&mask >= (s-hole)&mask {
+		if home := t.home(t.hash(t.entry(numberIn(t.slots[s])).id)); (s-home)&mask >= (s-hole)&mask {
 			t.slots[hole] = t.slots[s]
 			hole = s
 		}

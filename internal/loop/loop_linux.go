@@ -1,0 +1,267 @@
+package loop
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+const (
+	turn     = 64 // events that one turn deals with at most
+	maxQueue = 64 // writes that wait for the end of a turn at most
+
+	edge = 1 << 31 // EPOLLET, which package syscall has as a negative number
+)
+
+// Loop waits for sockets. Its exported methods may be called from anywhere.
+type Loop struct {
+	epoll  int
+	bell   *Place // an eventfd, which ends a wait
+	file   *os.File
+	raw    syscall.RawConn
+	look   func(uintptr) bool
+	n      int
+	events [turn]syscall.EpollEvent
+	queue  []sending
+	halted atomic.Bool
+
+	mu     sync.Mutex
+	number uint32                                  // of the last place
+	woken  []*Place                                // by Wake
+	places atomic.Pointer[[]atomic.Pointer[Place]] // by descriptor; written with mu held
+}
+
+// New makes a loop, which runs until Close. It costs two descriptors and a
+// goroutine.
+func New() (*Loop, error) {
+	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create an epoll instance: %w", err)
+	}
+	bell, _, errno := syscall.RawSyscall(syscall.SYS_EVENTFD2, 0, syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if errno != 0 {
+		_ = syscall.Close(epoll)
+		return nil, fmt.Errorf("cannot create an eventfd: %w", errno)
+	}
+	l := &Loop{epoll: epoll}
+	l.places.Store(new([]atomic.Pointer[Place]))
+	l.look = func(uintptr) bool { l.n = l.poll(); return l.n > 0 }
+	_ = syscall.SetNonblock(epoll, true) // so that the runtime can wait for it
+	l.file = os.NewFile(uintptr(epoll), "epoll")
+	if l.bell, err = l.Add(int(bell)); err == nil {
+		l.raw, err = l.file.SyscallConn()
+	}
+	if err != nil {
+		_ = l.file.Close()
+		_ = syscall.Close(int(bell))
+		return nil, fmt.Errorf("cannot wait for an epoll instance: %w", err)
+	}
+	go l.run()
+	return l, nil
+}
+
+// Close ends the loop. Tasks that wait on it are never carried on, so there must
+// be none.
+func (l *Loop) Close() {
+	l.halted.Store(true)
+	l.ring()
+}
+
+func (l *Loop) ring() {
+	one := uint64(1)
+	_, _, _ = syscall.RawSyscall(syscall.SYS_WRITE, uintptr(l.bell.fd), uintptr(unsafe.Pointer(&one)), 8)
+}
+
+// run turns until Close. The scheduler has its chance after every turn: a loop
+// that always finds something to do would keep a processor for itself.
+func (l *Loop) run() {
+	for !l.halted.Load() {
+		if l.n = l.poll(); l.n == 0 {
+			if err := l.raw.Read(l.look); err != nil {
+				panic(fmt.Sprintf("BUG: cannot wait for an epoll instance: %v", err))
+			}
+		}
+		for i := range l.n {
+			l.deal(&l.events[i])
+		}
+		l.flush()
+		runtime.Gosched()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.file.Close()
+	_ = syscall.Close(l.bell.fd)
+	l.epoll = -1
+}
+
+// poll asks what happened, without waiting.
+func (l *Loop) poll() int {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), turn, 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+func (l *Loop) deal(e *syscall.EpollEvent) {
+	places := *l.places.Load()
+	p := places[e.Fd].Load()
+	if p == nil || p.number != uint32(e.Pad) {
+		return // of a socket that was closed
+	}
+	if p == l.bell {
+		l.answer()
+		return
+	}
+	if e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
+		p.end.Store(true)
+	}
+	p.tell()
+}
+
+// answer deals with the calls of Wake.
+func (l *Loop) answer() {
+	var count uint64
+	_, _, _ = syscall.RawSyscall(syscall.SYS_READ, uintptr(l.bell.fd), uintptr(unsafe.Pointer(&count)), 8)
+	l.mu.Lock()
+	woken := l.woken
+	l.woken = nil
+	l.mu.Unlock()
+	for _, p := range woken {
+		p.tell()
+	}
+}
+
+func (l *Loop) wake(p *Place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.epoll < 0 {
+		return
+	}
+	l.woken = append(l.woken, p)
+	if len(l.woken) == 1 {
+		l.ring()
+	}
+}
+
+// Add makes a place of a socket, which must not block. It must be removed, or
+// forgotten, before the socket is closed.
+func (l *Loop) Add(fd int) (*Place, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.number++
+	p := &Place{loop: l, fd: fd, number: l.number}
+	places := *l.places.Load()
+	if fd >= len(places) {
+		places = enlarged(places, fd)
+		l.places.Store(&places)
+	}
+	places[fd].Store(p)
+	e := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | edge, Fd: int32(fd), Pad: int32(p.number)}
+	if err := syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_ADD, fd, &e); err != nil {
+		places[fd].Store(nil)
+		return nil, fmt.Errorf("cannot watch a socket: %w", err)
+	}
+	return p, nil
+}
+
+func enlarged(places []atomic.Pointer[Place], fd int) []atomic.Pointer[Place] {
+	larger := make([]atomic.Pointer[Place], max(64, 2*fd))
+	for i := range places {
+		larger[i].Store(places[i].Load())
+	}
+	return larger
+}
+
+func (l *Loop) leave(p *Place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	(*l.places.Load())[p.fd].CompareAndSwap(p, nil)
+}
+
+func (l *Loop) unwatch(p *Place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.epoll >= 0 {
+		_ = syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_DEL, p.fd, nil)
+	}
+}
+
+func (l *Loop) enqueue(s sending) {
+	s.place.queued++
+	l.queue = append(l.queue, s)
+	if len(l.queue) >= maxQueue {
+		l.flush()
+	}
+}
+
+func (l *Loop) flush() {
+	for i := range l.queue {
+		l.queue[i].write()
+	}
+	clear(l.queue)
+	l.queue = l.queue[:0]
+}
+
+// Read reads what is there: ErrAgain when nothing is, 0 and no error at the end.
+func (p *Place) Read(b []byte) (int, error) { return p.receive(b, 0) }
+
+// idle reports whether there is nothing to be read, not even the end.
+func (p *Place) idle() bool {
+	var one [1]byte
+	_, err := p.receive(one[:], syscall.MSG_PEEK)
+	return err == ErrAgain //nolint:errorlint // our own, never wrapped
+}
+
+// receive, and put, don't tell the scheduler that they are in the kernel: they
+// never wait there.
+func (p *Place) receive(b []byte, flags uintptr) (int, error) {
+	n, errno := p.call(syscall.SYS_RECVFROM, b, flags|syscall.MSG_DONTWAIT)
+	return n, errno
+}
+
+func (p *Place) put(b []byte) (int, error) {
+	return p.call(syscall.SYS_SENDTO, b, syscall.MSG_NOSIGNAL|syscall.MSG_DONTWAIT)
+}
+
+// putBoth writes two pieces in one call.
+func (p *Place) putBoth(a, b []byte) (int, error) {
+	if len(b) == 0 {
+		return p.put(a)
+	}
+	pieces := [2]syscall.Iovec{{Base: unsafe.SliceData(a)}, {Base: unsafe.SliceData(b)}}
+	pieces[0].SetLen(len(a))
+	pieces[1].SetLen(len(b))
+	message := syscall.Msghdr{Iov: &pieces[0], Iovlen: 2}
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_SENDMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&message)), syscall.MSG_NOSIGNAL|syscall.MSG_DONTWAIT)
+		switch {
+		case errno == syscall.EINTR:
+		case errno == syscall.EAGAIN:
+			return 0, ErrAgain
+		case errno != 0:
+			return 0, errno
+		default:
+			return int(n), nil
+		}
+	}
+}
+
+func (p *Place) call(number uintptr, b []byte, flags uintptr) (int, error) {
+	for {
+		n, _, errno := syscall.RawSyscall6(number, uintptr(p.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), flags, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case syscall.EAGAIN:
+			return 0, ErrAgain
+		case syscall.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
