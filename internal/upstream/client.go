@@ -29,6 +29,9 @@ type Client struct {
 	busy   *Error // what a request gets that finds no connection
 
 	sweeper *deadline.Sweeper // ends exchanges that take longer than cfg.Timeout
+
+	addresses []string    // of the server, host:port: the one that was found best first
+	budget    func() bool // asked before a request is sent once more; nil: always
 }
 
 // New makes a client. It asks nothing of the upstream. Errors mean that the URL
@@ -42,9 +45,9 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, origin: o, tls: secure, start: time.Now(), sweeper: deadline.New(cfg.Timeout)}
+	c := &Client{cfg: cfg, origin: o, tls: secure, start: time.Now(), sweeper: deadline.New(cfg.Timeout), addresses: []string{o.address}}
 	c.pool.max, c.pool.clock = cfg.MaxConnections, c.now
-	c.busy = &Error{Reason: ReasonNoFreeConns, Err: fmt.Errorf("all %d connections are busy", cfg.MaxConnections)}
+	c.busy = &Error{Reason: ReasonNoFreeConns, Again: true, Err: fmt.Errorf("all %d connections are busy", cfg.MaxConnections)}
 	return c, nil
 }
 
@@ -93,7 +96,7 @@ func (c *Client) Do(req *Request, resp *Response) error {
 	if err = c.try(cn, req, resp, by); err == nil {
 		return nil
 	}
-	if !mayRepeat(err, cn, req) {
+	if !mayRepeat(err, cn, req) || c.budget != nil && !c.budget() {
 		cn.drop()
 	} else if err = c.repeat(cn, req, resp, by); err == nil {
 		return nil

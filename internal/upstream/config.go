@@ -12,14 +12,21 @@ import (
 
 // Config is the `upstream:` block of the configuration.
 type Config struct {
-	URL            string        `yaml:"url"`             // http:// or https://, host and optional port, no path
-	PreserveHost   bool          `yaml:"preserve_host"`   // send the client's Host instead of the upstream's own
-	ConnectTimeout time.Duration `yaml:"connect_timeout"` // for the TCP and TLS handshakes together
-	Timeout        time.Duration `yaml:"timeout"`         // from the first byte sent to the whole answer; for a streamed answer, between two reads
-	MaxConnections int           `yaml:"max_connections"`
-	StreamAbove    unit.Bytes    `yaml:"stream_above"` // answers larger than this pass through without being buffered
-	TLS            TLS           `yaml:"tls"`
-	HealthCheck    HealthCheck   `yaml:"health_check"`
+	URL string `yaml:"url"` // http:// or https://, host and optional port, no path
+	// Addresses are where to connect to, host:port, instead of the host of URL,
+	// which stays the name of the API: for the Host header, TLS and references.
+	Addresses []string `yaml:"addresses"`
+	// ResolveInterval is how often the names among the addresses are looked up.
+	ResolveInterval time.Duration  `yaml:"resolve_interval"`
+	PreserveHost    bool           `yaml:"preserve_host"`   // send the client's Host instead of the upstream's own
+	ConnectTimeout  time.Duration  `yaml:"connect_timeout"` // for the TCP and TLS handshakes together
+	Timeout         time.Duration  `yaml:"timeout"`         // from the first byte sent to the whole answer; for a streamed answer, between two reads
+	MaxConnections  int            `yaml:"max_connections"`
+	StreamAbove     unit.Bytes     `yaml:"stream_above"` // answers larger than this pass through without being buffered
+	TLS             TLS            `yaml:"tls"`
+	HealthCheck     HealthCheck    `yaml:"health_check"`
+	CircuitBreaker  CircuitBreaker `yaml:"circuit_breaker"`
+	RetryBudget     RetryBudget    `yaml:"retry_budget"`
 }
 
 // TLS sets how the upstream's certificate is verified, which it always is, and
@@ -40,11 +47,14 @@ type HealthCheck struct {
 // DefaultConfig has everything but the URL.
 func DefaultConfig() Config {
 	return Config{
-		ConnectTimeout: 5 * time.Second,
-		Timeout:        30 * time.Second,
-		MaxConnections: 1024,
-		StreamAbove:    256 << 10,
-		HealthCheck:    HealthCheck{Interval: 5 * time.Second},
+		ResolveInterval: 30 * time.Second,
+		ConnectTimeout:  5 * time.Second,
+		Timeout:         30 * time.Second,
+		MaxConnections:  1024,
+		StreamAbove:     256 << 10,
+		HealthCheck:     HealthCheck{Interval: 5 * time.Second},
+		CircuitBreaker:  CircuitBreaker{Failures: 5, Open: 5 * time.Second, MaxOpen: time.Minute},
+		RetryBudget:     RetryBudget{Percent: 20, PerSecond: 10},
 	}
 }
 
@@ -73,6 +83,7 @@ func (c *Config) Validate(report func(path, problem string)) {
 	}
 	c.validateTLS(report)
 	c.HealthCheck.validate(report)
+	c.validateAddresses(report)
 }
 
 func (c *Config) validateTLS(report func(path, problem string)) {

@@ -59,7 +59,11 @@ type Error struct {
 	// Sent says that at least one byte of the request was written on the last
 	// connection: the upstream may have acted on it.
 	Sent bool
-	Err  error // the cause
+	// Again says that the same request may be sent to another address: no
+	// connection came about, and before that at most one ended on which nothing was
+	// written, or that was an old one and the request is idempotent.
+	Again bool
+	Err   error // the cause
 }
 
 // Error is a sentence such as "cannot connect to upstream: connection refused".
