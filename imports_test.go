@@ -27,6 +27,7 @@ const module = "github.com/chatshipper/gateway"
 const cellar = -1
 
 var floors = map[string]int{
+	"internal/balance":  cellar,
 	"internal/certs":    cellar,
 	"internal/deadline": cellar,
 	"internal/digest":   cellar,
@@ -40,7 +41,6 @@ var floors = map[string]int{
 	"loopguard":           0,
 	"internal/accesslog":  0,
 	"internal/apierror":   0,
-	"internal/balance":    0,
 	"internal/downstream": 0,
 	"internal/identity":   0,
 	"internal/sandbox":    0,

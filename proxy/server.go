@@ -66,7 +66,6 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		}
 	}
 	err := g.server.Shutdown(ctx)
-	g.health.stop()
 	g.upstream.Close()
 	g.rules.Load().directory.Close()
 	if err != nil {

@@ -66,7 +66,10 @@ func (g *Group) Pick(now int64, tried Tried) Choice {
 func (g *Group) search(now int64, tried Tried) Choice {
 	var found [classes]best
 	wait, left := int64(0), false
-	start, n := g.turn.Add(1), uint64(len(g.members))
+	start, n := g.turn.Load(), uint64(len(g.members))
+	if tried == 0 { // a second choice must not turn the next request's first one back to where it failed
+		start = g.turn.Add(1)
+	}
 	for k := range n {
 		i := int((start + k) % n)
 		if tried.has(i) {
