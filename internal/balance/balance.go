@@ -49,9 +49,9 @@ const None = -1
 
 // Pick chooses a member that was not tried yet. The order of preference: one
 // whose circuit may be tried again (it gets a single request, or it would never
-// come back), the least loaded of those that are well, and, when none is well,
-// the least loaded of those that answer at least, however badly. None means that
-// the rest can't even be connected to.
+// come back), the least loaded of those that are well, the least loaded of those
+// that answer at least, however badly, and a trial against a health check's advice.
+// None means that the rest can't even be connected to.
 //
 // With counting the request in and out, and its good result, that takes 12 ns with
 // one member, 25 ns with 2, 46 ns with 8 and 264 ns with 64 (BenchmarkPick).
@@ -88,7 +88,7 @@ func (g *Group) search(now int64, tried Tried) Choice {
 		}
 		found[class].offer(i, m.Load())
 	}
-	for _, class := range [...]class{well, dueDoubted, poor} {
+	for _, class := range [...]class{well, poor, dueDoubted} {
 		switch b := found[class]; {
 		case !b.there:
 		case class != dueDoubted:

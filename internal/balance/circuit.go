@@ -57,7 +57,7 @@ func (m *Member) Report(now int64, r Result, trial bool) Change {
 	switch {
 	case trial:
 		return m.endTrial(now, r)
-	case r == Neutral, r == Good && m.standing.Load() == calm, m.breaker == nil:
+	case r == Neutral, r == Good && m.standing.Load() == calm, m.standing.Load() >= broken, m.breaker == nil:
 		return Unchanged
 	}
 	return m.count(now, r)

@@ -59,10 +59,10 @@ func allowed(members []*naive, at int64, tried Tried) (which []int, trial bool) 
 			return 0, true
 		case !n.open && !n.doubted:
 			return 1, false
+		case !n.open, !n.unreachable && !n.due(at):
+			return 2, false
 		case n.due(at):
-			return 2, true
-		case !n.open, !n.unreachable:
-			return 3, false
+			return 3, true
 		}
 		return 4, false
 	}
