@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -194,17 +193,15 @@ func countPosts(attempts []attempt, upstreams ...*nodeUpstream) (twice, lost int
 }
 
 // kill is kill -9 of all its processes, and returns when the kernel has closed
-// their connections.
+// their sockets, which takes until the last of their threads is gone.
 func (n *nodeUpstream) kill(t *testing.T) {
 	t.Helper()
 	pids := n.pids()
-	worker := pids[len(pids)-1]
 	n.stop()
-	_ = syscall.Kill(worker, syscall.SIGKILL)
+	_ = syscall.Kill(pids[len(pids)-1], syscall.SIGKILL)
 	eventually(t, "the upstream is gone", func() error {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", worker))
-		if err == nil && !strings.Contains(string(stat), ") Z ") { // a zombie has nothing open any more
-			return fmt.Errorf("its worker still runs")
+		if open := unacknowledged(t, "http://"+n.address); open > 0 || listening(n.address) == nil {
+			return fmt.Errorf("%d of its connections are open", open)
 		}
 		return nil
 	})
