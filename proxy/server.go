@@ -40,7 +40,10 @@ func (g *Gateway) newServer() *downstream.Server {
 }
 
 // Serve answers requests on ln until Shutdown.
-func (g *Gateway) Serve(ln net.Listener) error { return g.server.Serve(ln) }
+func (g *Gateway) Serve(ln net.Listener) error {
+	g.upstream.Start()
+	return g.server.Serve(ln)
+}
 
 // Withdraw makes the gateway say that it is not ready, while it serves on: the
 // first step of a drain, so that load balancers look elsewhere.

@@ -29,8 +29,11 @@ type Fleet struct {
 	budget *balance.Budget
 	set    atomic.Pointer[set]
 
+	find    lookup
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
+	start   sync.Once
+	started bool
 	running sync.WaitGroup
 
 	targets  []target     // what changes in them belongs to resolve
@@ -51,7 +54,8 @@ type member struct {
 	target int    // which of the configured addresses led to it
 	key    string // says where it is: the addresses that are dialled
 	down   atomic.Bool
-	leave  context.CancelFunc // ends its health checks
+	stay   context.Context // ends when it leaves the fleet
+	leave  context.CancelFunc
 }
 
 // Deps is what a Fleet needs of its surroundings.
@@ -65,8 +69,8 @@ type Deps struct {
 	Lookup lookup
 }
 
-// NewFleet makes a fleet and begins to watch its addresses: it looks names up, and
-// asks for the path of the health check. Errors are those of New.
+// NewFleet makes a fleet. Like New it asks nothing of anybody, and its errors are
+// those of New.
 func NewFleet(cfg Config, d Deps) (*Fleet, error) {
 	base, err := New(cfg)
 	if err != nil {
@@ -74,11 +78,13 @@ func NewFleet(cfg Config, d Deps) (*Fleet, error) {
 	}
 	f := &Fleet{
 		cfg: cfg, base: base, clock: d.Clock, log: d.Log, failed: d.Failed, targets: targetsOf(&cfg),
-		budget: balance.NewBudget(cfg.RetryBudget.Percent, cfg.RetryBudget.PerSecond),
+		budget: balance.NewBudget(cfg.RetryBudget.Percent, cfg.RetryBudget.PerSecond), find: d.Lookup,
+	}
+	if f.find == nil {
+		f.find = lookUp
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.assemble()
-	f.watch(d.Lookup)
 	return f, nil
 }
 

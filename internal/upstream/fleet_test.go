@@ -45,6 +45,7 @@ func fleetOf(t testing.TB, addresses []string, change ...func(*Config, *Deps)) (
 		t.Fatal(err)
 	}
 	t.Cleanup(f.Close)
+	f.Start()
 	return f, log
 }
 

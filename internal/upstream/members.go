@@ -109,10 +109,9 @@ func (f *Fleet) join(key string, target int, addresses []string) *member {
 		Member: balance.NewMember(balance.Config{Failures: b.Failures, Open: b.Open, MaxOpen: b.MaxOpen}),
 		client: f.base.At(addresses, f.mayRepeat), target: target, key: key,
 	}
-	var ctx context.Context
-	ctx, m.leave = context.WithCancel(f.ctx)
-	if f.cfg.HealthCheck.Path != "" {
-		f.running.Go(func() { f.checks(ctx, m) })
+	m.stay, m.leave = context.WithCancel(f.ctx)
+	if f.started {
+		f.observe(m)
 	}
 	return m
 }
@@ -126,14 +125,14 @@ func (f *Fleet) dismiss(m *member) {
 }
 
 // resolve looks every name up. A lookup that fails changes nothing.
-func (f *Fleet) resolve(find lookup) {
+func (f *Fleet) resolve() {
 	changed := false
 	for i := range f.targets {
 		t := &f.targets[i]
 		if t.literal {
 			continue
 		}
-		answer, err := f.find(find, t.host)
+		answer, err := f.addressesOf(t.host)
 		if err != nil {
 			f.lookups.Add(1)
 			if !t.lost && f.ctx.Err() == nil {
@@ -154,10 +153,14 @@ func (f *Fleet) resolve(find lookup) {
 	}
 }
 
-func (f *Fleet) find(find lookup, host string) ([]netip.Addr, error) {
+func lookUp(ctx context.Context, name string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", name) //nolint:wrapcheck // a sentence of its own
+}
+
+func (f *Fleet) addressesOf(host string) ([]netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(f.ctx, f.cfg.ConnectTimeout)
 	defer cancel()
-	answer, err := find(ctx, host)
+	answer, err := f.find(ctx, host)
 	if err == nil && len(answer) == 0 {
 		err = &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
 	}

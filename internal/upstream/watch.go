@@ -3,27 +3,34 @@ package upstream
 import (
 	"context"
 	"errors"
-	"net"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/chatshipper/gateway/internal/balance"
 )
 
-// watch begins what a fleet does in the background.
-func (f *Fleet) watch(find lookup) {
-	if find == nil {
-		find = func(ctx context.Context, name string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+// Start begins to watch the addresses: it looks names up, and asks for the path of
+// the health check. Further calls do nothing.
+func (f *Fleet) Start() {
+	f.start.Do(func() {
+		f.started = true
+		for _, m := range f.set.Load().members {
+			f.observe(m)
 		}
-	}
-	f.running.Go(func() {
-		f.every(time.Second, func() { f.budget.Sample(f.clock(), f.requests()) })
-	})
-	if slices.ContainsFunc(f.targets, func(t target) bool { return !t.literal }) {
 		f.running.Go(func() {
-			f.every(f.cfg.ResolveInterval, func() { f.resolve(find) })
+			f.every(time.Second, func() { f.budget.Sample(f.clock(), f.requests()) })
+		})
+		if slices.ContainsFunc(f.targets, func(t target) bool { return !t.literal }) {
+			f.running.Go(func() { f.every(f.cfg.ResolveInterval, f.resolve) })
+		}
+	})
+}
+
+// observe begins the health checks of a member.
+func (f *Fleet) observe(m *member) {
+	if f.Checked() {
+		f.running.Go(func() {
+			repeat(m.stay, f.cfg.HealthCheck.Interval, func() { f.check(m.stay, m) })
 		})
 	}
 }
@@ -42,11 +49,6 @@ func repeat(ctx context.Context, interval time.Duration, do func()) {
 			return
 		}
 	}
-}
-
-// checks asks a member for the path of the health check at intervals.
-func (f *Fleet) checks(ctx context.Context, m *member) {
-	repeat(ctx, f.cfg.HealthCheck.Interval, func() { f.check(ctx, m) })
 }
 
 // check asks once. A member that does not answer well gets requests only when
