@@ -11,13 +11,13 @@ import (
 type Change uint8
 
 const (
-	// Unchanged: nothing to tell.
+	// Unchanged means: nothing to tell.
 	Unchanged Change = iota
-	// Opened: the member is passed over from now on.
+	// Opened means: the member is passed over from now on.
 	Opened
-	// Reopened: the trial failed.
+	// Reopened means: the trial failed.
 	Reopened
-	// Reclosed: the trial succeeded, and the member is back.
+	// Reclosed means: the trial succeeded, and the member is back.
 	Reclosed
 )
 

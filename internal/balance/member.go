@@ -19,14 +19,14 @@ type Config struct {
 type Result uint8
 
 const (
-	// Good: it answered.
+	// Good means: it answered.
 	Good Result = iota
-	// Bad: a connection came about, but no answer, or one that says that the API
+	// Bad means: a connection came about, but no answer, or one that says that the API
 	// behind it does not answer.
 	Bad
-	// Unreachable: no connection came about, which no client's request can cause.
+	// Unreachable means: no connection came about, which no client's request can cause.
 	Unreachable
-	// Neutral: nothing can be told, because it was not the member's doing.
+	// Neutral means: nothing can be told, because it was not the member's doing.
 	Neutral
 )
 
@@ -34,11 +34,11 @@ const (
 type State uint8
 
 const (
-	// Closed: it takes requests.
+	// Closed means: it takes requests.
 	Closed State = iota
-	// HalfOpen: one request may try whether it is back, or is trying.
+	// HalfOpen means: one request may try whether it is back, or is trying.
 	HalfOpen
-	// Open: it is passed over.
+	// Open means: it is passed over.
 	Open
 	// States is the number of states.
 	States

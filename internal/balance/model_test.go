@@ -106,7 +106,7 @@ func TestChoicesAndCircuitsAreThoseOfTheNaiveModel(t *testing.T) {
 func against(t *testing.T, random *rand.Rand, steps int) {
 	t.Helper()
 	n := 1 + random.IntN(5)
-	g, real := group(n)
+	g, members := group(n)
 	model := make([]*naive, n)
 	for i := range model {
 		model[i] = new(naive)
@@ -124,16 +124,16 @@ func against(t *testing.T, random *rand.Rand, steps int) {
 			if c.trial {
 				trials++
 			}
-			real[c.i].Start()
+			members[c.i].Start()
 			model[c.i].load++
 			inFlight = append(inFlight, c)
 		case what < 17 && len(inFlight) > 0:
 			k := random.IntN(len(inFlight))
-			end(t, real, model, inFlight[k], Result(random.IntN(4)))
+			end(t, members, model, inFlight[k], Result(random.IntN(4)))
 			inFlight = append(inFlight[:k], inFlight[k+1:]...)
 		case what == 17:
 			i, unwell := random.IntN(n), random.IntN(2) == 0
-			real[i].Doubt(unwell)
+			members[i].Doubt(unwell)
 			model[i].doubted = unwell
 		default:
 			time.Sleep(time.Duration(random.Int64N(int64(3 * time.Second))))
@@ -165,16 +165,16 @@ func choose(t *testing.T, g *Group, model []*naive, tried Tried) call {
 	return call{}
 }
 
-func end(t *testing.T, real []*Member, model []*naive, c call, r Result) {
+func end(t *testing.T, members []*Member, model []*naive, c call, r Result) {
 	t.Helper()
 	at := now()
 	want := model[c.i].report(at, r, c.trial)
-	if got := real[c.i].Report(at, r, c.trial); got != want {
+	if got := members[c.i].Report(at, r, c.trial); got != want {
 		t.Fatalf("result %d (a trial: %v) did %d to the circuit, want %d", r, c.trial, got, want)
 	}
-	real[c.i].End()
+	members[c.i].End()
 	model[c.i].load--
-	if got := real[c.i].Load(); got != model[c.i].load {
+	if got := members[c.i].Load(); got != model[c.i].load {
 		t.Fatalf("a load of %d, want %d", got, model[c.i].load)
 	}
 }
