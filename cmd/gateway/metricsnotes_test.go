@@ -59,7 +59,7 @@ var notes = map[string]note{
 	"upstream_requests_total":           {"answers", "mostly 2xx. `code=\"429\"` must be 0: ChatShipper limits somebody whom our limits let through, or who goes around us."},
 	"upstream_request_duration_seconds": {"seconds", "what ChatShipper needs. Of a streamed answer only the time to its head."},
 	"upstream_errors_total":             {"calls", "0, a rare `reset` apart. `no_free_conns` means that `upstream.max_connections` is too small or the upstream too slow, `client` that a client broke off in the middle of its body."},
-	"upstream_up":                       {"0 or 1", "1. Without `upstream.health_check.path` it only follows the calls."},
+	"upstream_up":                       {"0 or 1", "1: at least one address can be reached. Without `upstream.health_check.path` it only follows the calls."},
 	"upstream_circuit_state":            {"servers", "`closed`. `open`: the address is passed over, because it failed `upstream.circuit_breaker.failures` times in a row or fails its health check. `half_open`: one request tries, or the next one will. `upstream` is the address as it is configured."},
 	"upstream_requests_in_flight":       {"requests", "alike for all addresses; a slow one gets fewer requests, not fewer in flight."},
 	"upstream_retries_total":            {"requests", "0, a few when an address dies or closes connections. Never a request that may have been processed, unless it is idempotent."},

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/chatshipper/gateway/internal/deadline"
 )
 
 const (
@@ -106,7 +104,7 @@ func (b *CircuitBreaker) validate(report func(path, problem string)) {
 func (c *Client) At(addresses []string, mayRepeat func() bool) *Client {
 	n := &Client{
 		cfg: c.cfg, origin: c.origin, tls: c.tls, start: c.start, busy: c.busy,
-		sweeper: deadline.New(c.cfg.Timeout), addresses: addresses, budget: mayRepeat,
+		sweeper: newSweeper(&c.cfg), addresses: addresses, budget: mayRepeat,
 	}
 	n.pool.max, n.pool.clock = c.cfg.MaxConnections, n.now
 	return n

@@ -95,7 +95,7 @@ func TestURLs(t *testing.T) {
 
 func TestEveryMistakeIsReported(t *testing.T) {
 	c := Config{
-		URL: "http://a", Timeout: -time.Second, StreamAbove: 100,
+		URL: "http://a", Timeout: -time.Second, FirstByteTimeout: -1, StreamAbove: 100,
 		TLS:         TLS{CAFile: "ca.pem", ServerName: "a"},
 		HealthCheck: HealthCheck{Path: "ping", Interval: time.Millisecond},
 		Addresses:   []string{"a:1", "a", "a:0", ":1", "http://a:1", "a:1"}, ResolveInterval: time.Millisecond,
@@ -112,6 +112,7 @@ func TestEveryMistakeIsReported(t *testing.T) {
 		"circuit_breaker.max_open_time: must be at least open_time (1ms), got 1µs",
 		"circuit_breaker.open_time: must be at least 100ms, got 1ms",
 		"connect_timeout: must be greater than 0, got 0s",
+		"first_byte_timeout: must be from 0s (no limit of its own) to timeout (-1s), got -1ns",
 		"health_check.interval: must be at least 100ms, got 1ms",
 		`health_check.path: must start with /, got "ping"`,
 		"max_connections: must be at least 1, got 0",

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -237,5 +238,62 @@ func TestHealthChecksAloneOpenAndCloseACircuit(t *testing.T) {
 	eventually(t, "a check has closed it", func() bool { return f.Circuits(0)[balance.Closed] == 1 && f.Up() })
 	if requests, _ := b.seen(); slices.ContainsFunc(requests, func(r string) bool { return strings.HasPrefix(r, "POST") }) {
 		t.Error("it took a request to close it")
+	}
+}
+
+// While addresses come and go, every request is answered, once.
+func TestNothingIsLostWhileAddressesComeAndGo(t *testing.T) {
+	n := &names{}
+	n.say("127.0.0.1", "127.0.0.2")
+	a := play(t, always(okAnswer))
+	b := twin(t, a, "127.0.0.2", always(okAnswer))
+	f, _ := named(t, a.address(), n)
+	var clients sync.WaitGroup
+	var sent atomic.Int64
+	stop := make(chan bool)
+	for range 4 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if body, err := do(f, post("x")); err != nil || body != "ok" {
+					t.Errorf("got %q, %v", body, err)
+					return
+				}
+				sent.Add(1)
+			}
+		})
+	}
+	for i := range 30 {
+		n.say([][]string{{"127.0.0.1"}, {"127.0.0.2", "127.0.0.1"}, {"127.0.0.2"}}[i%3]...)
+		before := f.set.Load()
+		eventually(t, "the addresses have changed", func() bool { return f.set.Load() != before })
+	}
+	close(stop)
+	clients.Wait()
+	if got := int64(a.served() + b.served()); got != sent.Load() || a.served() == 0 || b.served() == 0 {
+		t.Errorf("%d requests were answered, %d and %d received", sent.Load(), a.served(), b.served())
+	}
+}
+
+// An upstream that takes connections and never answers: only a question of our
+// own proves that it is dead, and not one of its routes.
+func TestAHealthCheckThatIsNotAnsweredOpensTheCircuit(t *testing.T) {
+	b := play(t, (*peer).gone)
+	f, log := fleetOf(t, []string{b.address()}, checked, func(c *Config, _ *Deps) {
+		c.CircuitBreaker.Failures, c.CircuitBreaker.Open, c.CircuitBreaker.MaxOpen = 1, time.Minute, time.Minute
+	})
+	eventually(t, "the circuit is open", func() bool { return f.Circuits(0)[balance.Open] == 1 })
+	eventually(t, "nothing is tried", func() bool {
+		req := post("x")
+		req.Deadline = time.Now().Add(10 * time.Millisecond)
+		_, err := do(f, req)
+		return err != nil && err.Reason == ReasonCircuitOpen
+	})
+	if !strings.Contains(log.String(), `cause="health check: timeout"`) {
+		t.Errorf("the log says %s", log)
 	}
 }
