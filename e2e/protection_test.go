@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -36,6 +37,12 @@ func TestAnOpenCircuitSaysWhenToComeAgain(t *testing.T) {
 		if got := m.value(t, series); got != want {
 			t.Errorf("%s is %v, want %v", series, got, want)
 		}
+	}
+	if got := g.servers(t); len(got) != 1 || got[0].Address != address || got[0].Circuit != "open" || got[0].Wait <= 0 || got[0].Last.Cause != "connect" {
+		t.Errorf("operators are told %+v", got)
+	}
+	if _, page, err := fetch("http://" + g.admin + "/"); err != nil || !strings.Contains(page, address+": circuit open, last failure at ") {
+		t.Errorf("the status page says %s, %v", page, err)
 	}
 	s := &sandbox{address: address}
 	s.start(t)
@@ -106,5 +113,48 @@ func TestASlowUpstreamFillsOnlyThePlacesThatThereAre(t *testing.T) {
 	m := g.metrics(t)
 	if shed, places := m.value(t, "gateway_requests_shed_total"), m.value(t, "gateway_requests_in_flight_capacity"); shed != 50 || places != 10 {
 		t.Errorf("%v shed at %v places", shed, places)
+	}
+}
+
+// upstreamServer is one server of the upstream, as operators are told.
+type upstreamServer struct {
+	Address string
+	Dials   string
+	Circuit string
+	Wait    float64 `json:"tries_again_in"`
+	Last    struct {
+		Cause string
+	} `json:"last_failure"`
+}
+
+func (g *gateway) servers(t *testing.T) []upstreamServer {
+	t.Helper()
+	status, body, err := fetch("http://" + g.admin + "/admin/v1/upstream")
+	if err != nil || status != 200 {
+		t.Fatalf("/admin/v1/upstream: %d, %v", status, err)
+	}
+	var told struct{ Servers []upstreamServer }
+	if err := json.Unmarshal([]byte(body), &told); err != nil {
+		t.Fatal(err)
+	}
+	return told.Servers
+}
+
+// A name is looked up and connected to by its address, for which operators see
+// where it leads.
+func TestANameOfTheUpstreamIsLookedUp(t *testing.T) {
+	t.Parallel()
+	up := startStub(t, nil)
+	_, port, _ := strings.Cut(up.address, ":")
+	g := startGateway(t, "http://localhost:"+port, setup{})
+	eventually(t, "localhost has been looked up", func() error {
+		if got := g.servers(t); len(got) != 1 || got[0].Address != "localhost:"+port || !strings.Contains(got[0].Dials, ":"+port) {
+			return fmt.Errorf("operators are told %+v", got)
+		}
+		return nil
+	})
+	wantStatus(t, g.do(t, call{path: "/v2/users"}), 200)
+	if host := up.last(t).host; host != "localhost:"+port {
+		t.Errorf("the upstream is called %s", host)
 	}
 }

@@ -54,7 +54,8 @@ type member struct {
 	target int    // which of the configured addresses led to it
 	key    string // says where it is: the addresses that are dialled
 	down   atomic.Bool
-	stay   context.Context // ends when it leaves the fleet
+	last   atomic.Pointer[Failure] // nil: none yet
+	stay   context.Context         // ends when it leaves the fleet
 	leave  context.CancelFunc
 }
 
@@ -201,11 +202,14 @@ func (f *Fleet) requests() int64 {
 func (f *Fleet) report(m *member, trial bool, r balance.Result, cause string) {
 	now := f.clock()
 	change := m.Report(now, r, trial)
-	switch r {
-	case balance.Unreachable:
-		m.saw(f, false)
-	case balance.Good, balance.Bad:
+	if r == balance.Good || r == balance.Bad {
 		m.saw(f, true)
+	}
+	if r == balance.Unreachable {
+		m.saw(f, false)
+	}
+	if r == balance.Unreachable || r == balance.Bad {
+		m.last.Store(&Failure{Cause: cause, At: time.Unix(0, now).UTC()})
 	}
 	switch wait := m.Waiting(now).Round(time.Millisecond).String(); change {
 	case balance.Opened:
