@@ -15,6 +15,11 @@ import (
 // Limit is how many members a group has at most: as many as Tried has bits.
 const Limit = 64
 
+// inARow is how many choices among equals go to the same member before it is the
+// turn of the next. With one at a time, a member that few requests go to would get
+// each after its connections were idle for too long, and open a new one for it.
+const inARow = 16
+
 // Tried remembers which members of a group a request was sent to.
 type Tried uint64
 
@@ -66,10 +71,11 @@ func (g *Group) Pick(now int64, tried Tried) Choice {
 func (g *Group) search(now int64, tried Tried) Choice {
 	var found [classes]best
 	wait, left := int64(0), false
-	start, n := g.turn.Load(), uint64(len(g.members))
-	if tried == 0 { // a second choice must not turn the next request's first one back to where it failed
-		start = g.turn.Add(1)
+	turn, n := g.turn.Load(), uint64(len(g.members))
+	if tried == 0 { // a request that is sent again has had its turn
+		turn = g.turn.Add(1)
 	}
+	start := turn / inARow
 	for k := range n {
 		i := int((start + k) % n)
 		if tried.has(i) {

@@ -80,23 +80,23 @@ func TestANameIsFollowed(t *testing.T) {
 	eventually(t, "the name stands for two servers", func() bool { return len(f.keys()) == 2 })
 	load := func() {
 		t.Helper()
-		for range 20 {
+		for range 64 {
 			if body, err := do(f, post("x")); err != nil || body != "ok" {
 				t.Fatalf("got %q, %v", body, err)
 			}
 		}
 	}
 	load()
-	if a.served() != 10 || b.served() != 10 || f.Circuits(0)[balance.Closed] != 2 || f.Capacity() != 2*1024 {
-		t.Fatalf("%d and %d of 20 requests, circuits %v", a.served(), b.served(), f.Circuits(0))
+	if a.served() < 31 || b.served() < 31 || f.Circuits(0)[balance.Closed] != 2 || f.Capacity() != 2*1024 {
+		t.Fatalf("%d and %d of 64 requests, circuits %v", a.served(), b.served(), f.Circuits(0))
 	}
-	kept := f.set.Load().members[0]
+	kept, had := f.set.Load().members[0], b.served()
 	n.say("127.0.0.1")
 	eventually(t, "an address is gone", func() bool { return len(f.keys()) == 1 })
 	eventually(t, "its idle connections are closed", func() bool { return b.connections() == 0 })
 	load()
-	if a.served() != 30 || b.served() != 10 || f.set.Load().members[0] != kept || f.requests() != 40 {
-		t.Errorf("%d and %d of 40 requests; counted %d", a.served(), b.served(), f.requests())
+	if a.served()+b.served() != 128 || b.served() != had || f.set.Load().members[0] != kept || f.requests() != 128 {
+		t.Errorf("%d and %d of 128 requests; counted %d", a.served(), b.served(), f.requests())
 	}
 	n.say("127.0.0.2", "127.0.0.1")
 	eventually(t, "it is back", func() bool { return len(f.keys()) == 2 })
@@ -205,13 +205,13 @@ func TestAnAddressThatFailsItsHealthCheckGetsNoRequests(t *testing.T) {
 	}
 	ill.Store(false)
 	eventually(t, "it is back", func() bool { return f.Circuits(0)[balance.Closed] == 1 })
-	for range 10 {
+	for range 64 {
 		if _, err := do(f, post("x")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if posts(a) != 5 {
-		t.Errorf("afterwards it got %d of 10 POSTs", posts(a))
+	if posts(a) < 31 {
+		t.Errorf("afterwards it got %d of 64 POSTs", posts(a))
 	}
 	if text := log.String(); !strings.Contains(text, "fails its health check") || !strings.Contains(text, "passes its health check again") {
 		t.Errorf("the log says %s", text)
