@@ -27,6 +27,7 @@ const module = "github.com/chatshipper/gateway"
 const cellar = -1
 
 var floors = map[string]int{
+	"internal/balance":  cellar,
 	"internal/certs":    cellar,
 	"internal/deadline": cellar,
 	"internal/digest":   cellar,
@@ -71,10 +72,11 @@ var hermits = []string{"internal/sandbox", "dashboards", "e2e"}
 
 // strangers are the libraries that a room must know nothing of.
 var strangers = map[string][]string{
-	"limiter":         {"net/http", "github.com/valyala/fasthttp", "gopkg.in/yaml.v3", "github.com/prometheus/client_golang"},
-	"loopguard":       {"net/http", "github.com/valyala/fasthttp", "gopkg.in/yaml.v3", "github.com/prometheus/client_golang"},
-	"internal/window": {"net/http", "github.com/valyala/fasthttp", "gopkg.in/yaml.v3", "github.com/prometheus/client_golang"},
-	"internal/admin":  {"github.com/valyala/fasthttp"},
+	"limiter":          {"net/http", "github.com/valyala/fasthttp", "gopkg.in/yaml.v3", "github.com/prometheus/client_golang"},
+	"loopguard":        {"net/http", "github.com/valyala/fasthttp", "gopkg.in/yaml.v3", "github.com/prometheus/client_golang"},
+	"internal/balance": {"net", "net/http", "gopkg.in/yaml.v3", "github.com/prometheus/client_golang"},
+	"internal/window":  {"net/http", "github.com/valyala/fasthttp", "gopkg.in/yaml.v3", "github.com/prometheus/client_golang"},
+	"internal/admin":   {"github.com/valyala/fasthttp"},
 }
 
 // The budgets. They are hard stops: most files and functions are far smaller.

@@ -2,7 +2,7 @@ package dashboards
 
 import "slices"
 
-func upstream() []spec { return slices.Concat(answers(), times(), reach()) }
+func upstream() []spec { return slices.Concat(answers(), times(), reach(), addresses()) }
 
 // answers are what came back.
 func answers() []spec {
@@ -76,6 +76,41 @@ func reach() []spec {
 			queries: each(of("gateway_upstream_up")),
 			what:    "Whether each instance reaches ChatShipper.", normal: "reachable.",
 			todo: "one instance alone: its network. All: see the runbook, GatewayUpstreamDown.",
+		},
+	}
+}
+
+// addresses are the several behind one upstream, and what protects them and us.
+func addresses() []spec {
+	return []spec{
+		{
+			kind: "timeseries", width: 6, title: "Addresses passed over", unit: "short", levels: zero,
+			queries: []query{{sum("upstream, state", of("gateway_upstream_circuit_state", `state!="closed"`)), "{{upstream}} {{state}}"}},
+			what:    "Addresses whose circuit is not closed: they failed several times in a row, or fail their health check. Half open: one request tries whether they are back.",
+			normal:  "0.", todo: "see the runbook, GatewayCircuitOpen.",
+		},
+		{
+			kind: "timeseries", width: 6, title: "Requests in flight by address", unit: "short", levels: calm,
+			queries: []query{{sum("upstream", of("gateway_upstream_requests_in_flight")), "{{upstream}}"}},
+			what:    "What each address has not answered yet. The next request goes to the one with the fewest.",
+			normal:  "alike for all.", todo: "one at 0: see \"Addresses passed over\". All rise: ChatShipper has become slow.",
+		},
+		{
+			kind: "timeseries", width: 6, title: "Retries", unit: "reqps", levels: zero,
+			queries: []query{
+				{sum("", rate("gateway_upstream_retries_total")), "sent again"},
+				{sum("", rate("gateway_upstream_retries_refused_total")), "over the budget"},
+				{sum("", rate("gateway_upstream_lookup_errors_total")), "failed lookups"},
+			},
+			colors: map[string]string{"over the budget": red},
+			what:   "Requests that were sent upstream once more, where that is safe; those that were not, for upstream.retry_budget; and lookups of names that failed.",
+			normal: "0.", todo: "sent again: an address dies or closes connections, see \"Upstream errors by reason\". Over the budget: the upstream is in trouble. Failed lookups: the name service; the last answer stays in use.",
+		},
+		{
+			kind: "timeseries", width: 6, title: "Load shed", unit: "reqps", levels: zero,
+			queries: one(sum("", rate("gateway_requests_shed_total"))),
+			what:    "Requests refused with 503 because listen.max_requests_in_flight were being handled.", normal: "0.",
+			todo: "see \"Where the time goes\": a slow upstream keeps requests in flight. If it is not: add instances, or raise the limit.",
 		},
 	}
 }

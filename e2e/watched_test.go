@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -120,7 +121,9 @@ func (w *watched) faults() []fault {
 			{"Upstream errors by reason", "invalid"},
 			{"Answers of the upstream by code", "503"},
 			{"Where the time goes", "upstream, p99"},
+			{"Retries", "sent again"},
 		}},
+		{"more requests at once than may be in flight", w.crowdOut, []sight{{"Load shed", ""}}},
 		{"a configuration with a mistake, then a good one", w.misconfigure, []sight{{"Configuration", ""}}},
 		{"an instance that restarts", w.restart, []sight{
 			{"Draining", ""}, {"Instances", ""}, {"Youngest runs for", ""},
@@ -138,6 +141,7 @@ func (w *watched) faults() []fault {
 			{"Answers by status", "gateway's fault"},
 			{"Own answers by code", "502"},
 			{"Failing now", "gateway"},
+			{"Addresses passed over", "open"},
 		}},
 	}
 }
@@ -233,10 +237,29 @@ func (w *watched) spoil(t *testing.T) {
 		{"path": "/v2/users", "status": 503, "times": 5},
 		{"path": "/v2/users", "raw": "garbage\r\n\r\n", "times": 5},
 		{"path": "/v2/users", "delay": "300ms", "times": 5},
+		{"path": "/v2/users", "close": true, "times": 5},
 	} {
 		w.sandbox.fault(t, f)
 		time.Sleep(500 * time.Millisecond) // the load meets it
 	}
+}
+
+// crowdOut asks for more at once than a reload has just allowed.
+func (w *watched) crowdOut(t *testing.T) {
+	good, err := os.ReadFile(w.plain.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.reload(t, bytes.Replace(good, []byte("listen: {"), []byte("listen: {max_requests_in_flight: 1, "), 1), 1)
+	eventually(t, "the new limit is in force", func() error {
+		if got := w.plain.metrics(t).value(t, "gateway_requests_in_flight_capacity"); got != 1 {
+			return fmt.Errorf("it is %v", got)
+		}
+		return nil
+	})
+	w.sandbox.fault(t, map[string]any{"path": "/v2/users", "delay": "300ms", "times": 3})
+	w.plain.together(t, 10, func(i int) call { return call{path: "/v2/users", from: source(60 + i)} })
+	w.reload(t, good, 1)
 }
 
 func (w *watched) misconfigure(t *testing.T) {

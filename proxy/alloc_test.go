@@ -71,7 +71,7 @@ func (r *rehearsal) walk() {
 	x := r.x
 	defer x.observe()
 	if x.understood && !x.webhook() &&
-		x.identify() && x.limit() && x.permit() && x.authenticate() && x.guard() && x.receive(1<<20) {
+		x.identify() && x.limit() && x.shed() && x.permit() && x.authenticate() && x.guard() && x.receive(1<<20) {
 		x.head = x.appendHead(x.head[:0], int64(len(x.body)))
 		x.answer.Reset()
 		x.answer.Status, x.outcome, x.status = 200, answered, 200

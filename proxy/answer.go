@@ -47,9 +47,9 @@ func (x *exchange) passFields() {
 
 func (x *exchange) origins() *origins {
 	o := &x.origin
-	o.upstream, o.scheme, o.authority = x.rules.upstreamHost, append(o.scheme[:0], x.clientScheme()...), x.clientHost()
+	o.upstream, o.scheme, o.authority = x.rules.upstreamNames, append(o.scheme[:0], x.clientScheme()...), x.clientHost()
 	if len(o.authority) == 0 {
-		o.upstream = []byte("\x00") // an HTTP/1.0 client without Host: nothing to move references to
+		o.upstream = nil // an HTTP/1.0 client without Host: nothing to move references to
 	}
 	return o
 }

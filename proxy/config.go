@@ -17,6 +17,9 @@ type Listen struct {
 	// network (limits.per_ip.ipv6_prefix); 0 means no limit. Trusted proxies are
 	// not bound by it.
 	MaxConnectionsPerIP int `yaml:"max_connections_per_ip"`
+	// MaxRequestsInFlight bounds the requests that are being handled at once; 0
+	// means no limit. One more is refused before its body is read.
+	MaxRequestsInFlight int `yaml:"max_requests_in_flight"`
 	// ProxyProtocol makes the connections of trusted proxies begin with the PROXY
 	// protocol, version 1 or 2.
 	ProxyProtocol     bool          `yaml:"proxy_protocol"`

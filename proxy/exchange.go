@@ -49,6 +49,9 @@ type exchange struct {
 	limited  bool // the request limits were asked
 	decision limiter.Decision
 
+	// shed
+	placed bool // has one of the places for requests in flight
+
 	// guard
 	read     bool // batch holds the request's messages
 	batch    loopguard.Batch

@@ -31,14 +31,13 @@ func (x *exchange) forward() {
 	x.call.Head = x.head
 	x.answer.Reset()
 	started := x.g.clock.now()
-	err := x.g.upstream.Do(&x.call, &x.answer)
+	err := x.g.upstream.Do(started, &x.call, &x.answer)
 	x.upstreamed = x.g.clock.now() - started
 	x.g.metrics.observeUpstream(&x.answer, err, x.upstreamed)
 	if err != nil {
 		x.fail(err)
 		return
 	}
-	x.g.health.saw(true)
 	x.outcome, x.status = answered, x.answer.Status
 }
 
@@ -63,8 +62,8 @@ func (x *exchange) fail(err error) {
 		e.Status, e.RetryAfter = x.rules.timeoutStatus, 1
 	case apierror.Overloaded:
 		e.RetryAfter = 1
-	case apierror.UpstreamUnreachable:
-		x.g.health.saw(false)
+	case apierror.UpstreamUnavailable:
+		e.RetryAfter = apierror.Seconds(failure.Wait)
 	}
 	x.refuseWith(e)
 }
@@ -75,6 +74,8 @@ func failureCode(reason upstream.Reason) apierror.Code {
 		return apierror.UpstreamTimeout
 	case upstream.ReasonNoFreeConns:
 		return apierror.Overloaded
+	case upstream.ReasonCircuitOpen:
+		return apierror.UpstreamUnavailable
 	case upstream.ReasonDNS, upstream.ReasonConnect, upstream.ReasonTLS:
 		return apierror.UpstreamUnreachable
 	default:

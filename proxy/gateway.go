@@ -63,7 +63,7 @@ type Gateway struct {
 	limiter        limiter.Store
 	guard          loopguard.Store
 	stores         Stores
-	upstream       *upstream.Client
+	upstream       *upstream.Fleet
 	introspections introspections
 	metrics        *metrics
 	offenders      *offenders
@@ -71,35 +71,36 @@ type Gateway struct {
 	logger         *slog.Logger
 	date           date
 	server         *downstream.Server
-	secure         *tls.Config // nil: the listener speaks plain text
-	health         health
-	withdrawn      atomic.Bool // not ready, but serving
-	draining       atomic.Bool // every answer closes its connection
+	secure         *tls.Config  // nil: the listener speaks plain text
+	places         atomic.Int64 // taken by requests, where their number is limited
+	withdrawn      atomic.Bool  // not ready, but serving
+	draining       atomic.Bool  // every answer closes its connection
 }
 
 // New builds a gateway. It opens no listener and asks nothing of the upstream.
 // Errors mean that a file or key that the configuration names can't be used.
 func New(cfg Config, d Deps) (*Gateway, error) {
-	client, err := upstream.New(cfg.Upstream)
-	if err != nil {
-		return nil, fmt.Errorf("cannot use upstream: %w", err)
-	}
 	if d.Stores.Hasher == nil {
 		d.Stores = MemoryStores(cfg.MemoryBytes, digest.NewHasher(""))
 	}
 	g := &Gateway{
 		cfg: cfg, listen: cfg.Listen, clock: newClock(d.ClockOffset), hasher: d.Stores.Hasher, ids: newRequestIDs(),
 		limiter: d.Stores.Requests, guard: d.Stores.Messages, stores: d.Stores,
-		upstream: client, metrics: newMetrics(d.Registry, cfg.Errors.TimeoutStatus), access: d.Access, logger: d.Logger, secure: d.TLS,
+		metrics: newMetrics(d.Registry, cfg.Errors.TimeoutStatus), access: d.Access, logger: d.Logger, secure: d.TLS,
 	}
 	g.offenders = newOffenders(g.clock.now())
-	r, err := compile(cfg, g.hasher, client, nil)
+	var err error
+	g.upstream, err = upstream.NewFleet(cfg.Upstream, upstream.Deps{Clock: g.clock.now, Log: g.logger, Failed: g.metrics.upstreamError})
 	if err != nil {
+		return nil, fmt.Errorf("cannot use upstream: %w", err)
+	}
+	r, err := compile(cfg, g.hasher, g.upstream.Names(), nil)
+	if err != nil {
+		g.upstream.Close()
 		return nil, err
 	}
 	g.rules.Store(r)
 	g.server = g.newServer()
-	g.health.watch(cfg.Upstream.HealthCheck, client)
 	g.measureStores(factory{d.Registry})
 	return g, nil
 }
@@ -128,7 +129,7 @@ func (x *exchange) walk() {
 	defer x.observe()
 
 	if x.understood && !x.webhook() &&
-		x.identify() && x.limit() && x.permit() && x.authenticate() && x.guard() {
+		x.identify() && x.limit() && x.shed() && x.permit() && x.authenticate() && x.guard() {
 		x.forward()
 	}
 	x.normalise()

@@ -42,7 +42,7 @@ func (x *exchange) askUpstream() {
 	head = appendField(append(head, "\r\nAccept: application/json\r\n"...), x.rules.credential, x.fields.get(fieldCredential))
 	head = append(appendField(head, headerRequestID, x.id), "\r\n"...)
 	var answer upstream.Response
-	err := x.g.upstream.Do(&upstream.Request{Head: head, Idempotent: true}, &answer)
+	err := x.g.upstream.Do(x.g.clock.now(), &upstream.Request{Head: head, Idempotent: true}, &answer)
 	if answer.Stream != nil {
 		_ = answer.Stream.Close()
 	}

@@ -59,6 +59,7 @@ type metrics struct {
 	duration      [routeCount]prometheus.Observer
 	overhead      prometheus.Observer
 	inFlight      prometheus.Gauge
+	shed          prometheus.Counter
 	upstreamCode  *prometheus.CounterVec
 	byUpstream    [600]atomic.Pointer[prometheus.Counter]
 	upstreamTime  prometheus.Observer
@@ -96,6 +97,7 @@ func newMetrics(reg prometheus.Registerer, timeoutStatus int) *metrics {
 		requests:     f.counters("requests_total", "Answered requests.", "route", "method", "code", "source"),
 		upstreamCode: f.counters("upstream_requests_total", "Answers of the upstream by status; a 429 here means that our limits leak.", "code"),
 		inFlight:     f.gauge("requests_in_flight", "Requests being handled now."),
+		shed:         f.counters("requests_shed_total", "Requests refused because as many were being handled as may be.").WithLabelValues(),
 		panics:       f.counters("panics_total", "Faults in the gateway that were turned into a 500.").WithLabelValues(),
 		overhead:     f.histogram("overhead_seconds", "Time a request spent in the gateway itself, once it was there: total less upstream.", overheadBuckets).WithLabelValues(),
 		upstreamTime: f.histogram("upstream_request_duration_seconds", "Time from sending a request upstream to its whole answer.", requestBuckets).WithLabelValues(),
@@ -187,14 +189,17 @@ func (m *metrics) countMessages(d *loopguard.Decision) {
 }
 
 func (m *metrics) observeUpstream(answer *upstream.Response, err error, ns int64) {
-	m.upstreamTime.Observe(float64(ns) / 1e9)
 	if err == nil {
+		m.upstreamTime.Observe(float64(ns) / 1e9)
 		m.byStatus(&m.byUpstream[answer.Status], func() prometheus.Counter {
 			return m.upstreamCode.WithLabelValues(strconv.Itoa(answer.Status))
 		}).Inc()
 		return
 	}
 	if failure, ok := err.(*upstream.Error); ok { //nolint:errorlint // Do returns it unwrapped
+		if failure.Reason != upstream.ReasonCircuitOpen { // else nothing was asked
+			m.upstreamTime.Observe(float64(ns) / 1e9)
+		}
 		m.upstreamError(failure.Reason)
 	}
 }

@@ -78,6 +78,7 @@ func (x *exchange) finish() {
 		m.overhead.Observe(float64(end-max(x.now, x.arrived)-x.upstreamed) / 1e9)
 	}
 	m.inFlight.Dec()
+	x.giveUpPlace()
 	if x.g.access != nil {
 		x.log(took, source)
 	}

@@ -9,7 +9,7 @@ import "reflect"
 // everything is as it was before. Calls must not overlap.
 func (g *Gateway) Reload(cfg Config) (restart []string, err error) {
 	before := g.rules.Load()
-	next, err := compile(cfg, g.hasher, g.upstream, before)
+	next, err := compile(cfg, g.hasher, before.upstreamNames, before)
 	if err != nil {
 		return nil, err
 	}
@@ -24,6 +24,7 @@ func (g *Gateway) Reload(cfg Config) (restart []string, err error) {
 func (g *Gateway) needRestart(cfg Config) (blocks []string) {
 	now := g.cfg
 	cfg.Listen.TrustedProxies, now.Listen.TrustedProxies = nil, nil
+	cfg.Listen.MaxRequestsInFlight, now.Listen.MaxRequestsInFlight = 0, 0
 	cfg.Upstream.PreserveHost, now.Upstream.PreserveHost = false, false
 	if !reflect.DeepEqual(cfg.Listen, now.Listen) {
 		blocks = append(blocks, "listen")

@@ -6,9 +6,9 @@ import "bytes"
 // references to the origin that the client used. ChatShipper's SDK follows a
 // Link wherever it points, with the bearer token attached.
 type origins struct {
-	upstream  []byte // authority of the upstream, without a default port
-	scheme    []byte // of the client's origin
-	authority []byte // of the client's origin
+	upstream  [][]byte // authorities of the upstream, without a default port
+	scheme    []byte   // of the client's origin
+	authority []byte   // of the client's origin
 }
 
 // rewrite appends value to dst with every URL that starts at the upstream's
@@ -57,15 +57,25 @@ func (o *origins) prefix(url []byte) int {
 	default:
 		return 0
 	}
-	rest := url[n:]
-	if len(rest) < len(o.upstream) || !equalFold(rest[:len(o.upstream)], o.upstream) {
+	for _, name := range o.upstream {
+		if end := n + authority(url[n:], name, port); end > n {
+			return end
+		}
+	}
+	return 0
+}
+
+// authority returns how many bytes at the beginning of rest are this authority,
+// with or without the default port; 0 for another.
+func authority(rest, name []byte, port string) int {
+	if len(rest) < len(name) || !equalFold(rest[:len(name)], name) {
 		return 0
 	}
-	n += len(o.upstream)
-	rest = url[n:]
+	n := len(name)
+	rest = rest[n:]
 	if port != "" && bytes.HasPrefix(rest, []byte(port)) {
 		n += len(port)
-		rest = url[n:]
+		rest = rest[len(port):]
 	}
 	if len(rest) == 0 || rest[0] == '/' || rest[0] == '?' || rest[0] == '#' || rest[0] == '>' {
 		return n

@@ -3,7 +3,7 @@ package proxy
 import "testing"
 
 func TestReferencesToTheUpstreamMoveToTheClientsOrigin(t *testing.T) {
-	o := origins{upstream: []byte("api.example.com"), scheme: []byte("https"), authority: []byte("edge.example:8443")}
+	o := origins{upstream: [][]byte{[]byte("api.example.com"), []byte("10.0.0.1:8080")}, scheme: []byte("https"), authority: []byte("edge.example:8443")}
 	link := func(in, want string) {
 		t.Helper()
 		if got := string(o.rewrite(nil, []byte(in), true)); got != want {
@@ -26,6 +26,9 @@ func TestReferencesToTheUpstreamMoveToTheClientsOrigin(t *testing.T) {
 	location("https://api.example.com/v2/x", "https://edge.example:8443/v2/x")
 	location("//api.example.com/v2/x", "https://edge.example:8443/v2/x")
 	location("/v2/x", "/v2/x")
+	location("http://10.0.0.1:8080/v2/x", "https://edge.example:8443/v2/x")
+	location("http://10.0.0.1:80801/v2/x", "http://10.0.0.1:80801/v2/x")
+	location("http://10.0.0.1/v2/x", "http://10.0.0.1/v2/x")
 	location("https://other.example/?to=https://api.example.com/", "https://other.example/?to=https://api.example.com/")
 	location("https://api.example.com:8443/x", "https://api.example.com:8443/x")
 }

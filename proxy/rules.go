@@ -6,7 +6,6 @@ import (
 
 	"github.com/chatshipper/gateway/internal/digest"
 	"github.com/chatshipper/gateway/internal/identity"
-	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/limiter"
 	"github.com/chatshipper/gateway/loopguard"
 )
@@ -24,7 +23,9 @@ type rules struct {
 	credential     []byte // name of the header with the API key
 	webhookPath    string
 	webhookSecret  []byte
-	upstreamHost   []byte
+	maxInFlight    int64    // 0: no limit
+	upstreamHost   []byte   // what the API is called
+	upstreamNames  [][]byte // that, and its addresses: what references in answers may point at
 	preserveHost   bool
 	maxGuardedBody int
 	streamAbove    int64 // a larger body passes without being held in memory
@@ -32,10 +33,10 @@ type rules struct {
 	timeoutStatus  int
 }
 
-// compile makes the snapshot of a configuration. The directory of the snapshot
-// before is used again where nothing in its block changed, because it knows whose
-// the tokens are.
-func compile(cfg Config, h *digest.Hasher, client *upstream.Client, before *rules) (*rules, error) {
+// compile makes the snapshot of a configuration. names are those of the upstream,
+// which only a restart changes. The directory of the snapshot before is used again
+// where nothing in its block changed, because it knows whose the tokens are.
+func compile(cfg Config, h *digest.Hasher, names [][]byte, before *rules) (*rules, error) {
 	limits, err := limiter.Compile(cfg.Limits, h)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use limits: %w", err)
@@ -54,7 +55,8 @@ func compile(cfg Config, h *digest.Hasher, client *upstream.Client, before *rule
 		directory: directory, methods: compileMethods(cfg.Methods), trusted: trusted,
 		credential:  []byte(cfg.Identity.Header),
 		webhookPath: cfg.Webhook.Path, webhookSecret: []byte(cfg.Webhook.Secret.Reveal()),
-		upstreamHost: []byte(client.Host()), preserveHost: cfg.Upstream.PreserveHost,
+		maxInFlight:  int64(cfg.Listen.MaxRequestsInFlight),
+		upstreamHost: names[0], upstreamNames: names, preserveHost: cfg.Upstream.PreserveHost,
 		maxGuardedBody: int(cfg.LoopGuard.MaxBodyBytes), streamAbove: int64(cfg.Upstream.StreamAbove), maxErrorBody: int(cfg.Errors.MaxBodyBytes),
 		timeoutStatus: cfg.Errors.TimeoutStatus,
 	}, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chatshipper/gateway/internal/apierror"
+	"github.com/chatshipper/gateway/internal/balance"
 	"github.com/chatshipper/gateway/internal/downstream"
 )
 
@@ -70,6 +71,26 @@ func (g *Gateway) measureUpstream(f factory) {
 	})
 	f.gaugeFunc(name, help, prometheus.Labels{"state": "idle"}, func() float64 { return float64(g.upstream.Stats().Idle) })
 	f.gaugeFunc("upstream_connections_capacity", "How many connections to the upstream may be open at once.", nil, func() float64 {
-		return float64(g.cfg.Upstream.MaxConnections)
+		return float64(g.upstream.Capacity())
 	})
+	g.measureAddresses(f)
+	f.counterFunc("upstream_retries_total", "Requests that were sent upstream once more, on another connection or to another address.", nil,
+		func() float64 { return float64(g.upstream.Retries()) })
+	f.counterFunc("upstream_retries_refused_total", "Requests that could have been sent once more, but for upstream.retry_budget.", nil,
+		func() float64 { return float64(g.upstream.RetriesRefused()) })
+	f.counterFunc("upstream_lookup_errors_total", "Lookups of the upstream's names that failed.", nil,
+		func() float64 { return float64(g.upstream.LookupErrors()) })
+}
+
+// measureAddresses makes the metrics of each configured address of the upstream:
+// a closed set, whatever its names stand for.
+func (g *Gateway) measureAddresses(f factory) {
+	for i, address := range g.upstream.Targets() {
+		for s := range balance.States {
+			f.gaugeFunc("upstream_circuit_state", "Servers behind an address of the upstream by the state of their circuit; one, unless the address is a name for several.",
+				prometheus.Labels{"upstream": address, "state": s.String()}, func() float64 { return float64(g.upstream.Circuits(i)[s]) })
+		}
+		f.gaugeFunc("upstream_requests_in_flight", "Requests that an address of the upstream has not answered yet.",
+			prometheus.Labels{"upstream": address}, func() float64 { return float64(g.upstream.InFlight(i)) })
+	}
 }

@@ -40,7 +40,10 @@ func (g *Gateway) newServer() *downstream.Server {
 }
 
 // Serve answers requests on ln until Shutdown.
-func (g *Gateway) Serve(ln net.Listener) error { return g.server.Serve(ln) }
+func (g *Gateway) Serve(ln net.Listener) error {
+	g.upstream.Start()
+	return g.server.Serve(ln)
+}
 
 // Withdraw makes the gateway say that it is not ready, while it serves on: the
 // first step of a drain, so that load balancers look elsewhere.
@@ -66,7 +69,6 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		}
 	}
 	err := g.server.Shutdown(ctx)
-	g.health.stop()
 	g.upstream.Close()
 	g.rules.Load().directory.Close()
 	if err != nil {

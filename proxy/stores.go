@@ -48,13 +48,14 @@ var withoutStore = apierror.Error{Code: apierror.Overloaded, Message: "The limit
 // measureStores makes the metrics that are asked for their value at a scrape.
 func (g *Gateway) measureStores(f factory) {
 	g.measureConnections(f)
-	f.gaugeFunc("upstream_up", "1 when the upstream can be reached.", nil, func() float64 { return oneIf(!g.health.down.Load()) })
+	f.gaugeFunc("upstream_up", "1 when the upstream can be reached.", nil, func() float64 { return oneIf(g.upstream.Up()) })
 	f.gaugeFunc("draining", "1 while the gateway tells clients to go elsewhere.", nil, func() float64 { return oneIf(g.withdrawn.Load()) })
 	f.gaugeFunc("store_bytes", "Memory that the counts take.", nil, func() float64 {
 		return float64(g.stores.OwnRequests.Bytes() + g.stores.OwnMessages.Bytes())
 	})
 	f.gaugeFunc("store_capacity_bytes", "Memory that the counts may take.", nil, func() float64 { return float64(g.cfg.MemoryBytes) })
 	g.measureUpstream(f)
+	g.measureShedding(f)
 	g.measureShared(f)
 	for r := range 2 {
 		requests, messages := limiter.Rule(r), loopguard.Rule(r)

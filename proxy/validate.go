@@ -40,6 +40,9 @@ func (l *Listen) Validate(report func(path, problem string)) {
 	if l.MaxConnectionsPerIP < 0 {
 		report("max_connections_per_ip", fmt.Sprintf("must be at least 0 (0 means no limit), got %d", l.MaxConnectionsPerIP))
 	}
+	if l.MaxRequestsInFlight < 0 {
+		report("max_requests_in_flight", fmt.Sprintf("must be at least 0 (0 means no limit), got %d", l.MaxRequestsInFlight))
+	}
 	if l.ProxyProtocol && len(l.TrustedProxies) == 0 {
 		report("proxy_protocol", "needs listen.trusted_proxies: only their connections begin with it")
 	}

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(./limiter ./loopguard ./proxy ./internal/accesslog ./internal/apierror ./internal/digest
+packages=(./limiter ./loopguard ./proxy ./internal/accesslog ./internal/apierror ./internal/balance ./internal/digest
 	./internal/identity ./internal/upstream ./internal/window)
 leave='Take/1000000|ReserveAndKeep/100000|RefuseHugeBatch|Read/RS256|Read/ES256|Do/.*/.*/fasthttp'
 

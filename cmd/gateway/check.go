@@ -50,9 +50,16 @@ type peer struct {
 
 // peers lists what a configuration makes the gateway depend on.
 func peers(cfg *config.Config) []peer {
-	return []peer{
-		{"upstream " + cfg.Upstream.URL, func(ctx context.Context) error { return tryUpstream(ctx, cfg.Upstream) }},
+	if len(cfg.Upstream.Addresses) == 0 {
+		return []peer{{"upstream " + cfg.Upstream.URL, func(ctx context.Context) error { return tryUpstream(ctx, cfg.Upstream, nil) }}}
 	}
+	var list []peer
+	for _, address := range cfg.Upstream.Addresses {
+		list = append(list, peer{"upstream " + cfg.Upstream.URL + " at " + address, func(ctx context.Context) error {
+			return tryUpstream(ctx, cfg.Upstream, []string{address})
+		}})
+	}
+	return list
 }
 
 // tryPeers asks every peer, so that all that is out of reach is known at once.
@@ -72,12 +79,15 @@ func tryPeers(ctx context.Context, file string, cfg *config.Config, c console) e
 	return errors.Join(failed...)
 }
 
-// tryUpstream asks for the path of the health check. Without one any answer
-// will do: an API need not have anything at /.
-func tryUpstream(ctx context.Context, cfg upstream.Config) error {
+// tryUpstream asks for the path of the health check, at an address or where the
+// URL says. Without a path any answer will do: an API need not have anything at /.
+func tryUpstream(ctx context.Context, cfg upstream.Config, at []string) error {
 	client, err := upstream.New(cfg)
 	if err != nil {
 		return err
+	}
+	if at != nil {
+		client = client.At(at, nil)
 	}
 	defer client.Close()
 	err = client.Check(ctx)

@@ -21,7 +21,7 @@ const pollInterval = 2 * time.Second
 // live are the values that a reload puts in force although the rest of their
 // block is fixed at the start.
 var live = []string{
-	"listen.trusted_proxies", "upstream.preserve_host", "admin.token_file",
+	"listen.trusted_proxies", "listen.max_requests_in_flight", "upstream.preserve_host", "admin.token_file",
 	"log.level", "log.client_ip", "log.sample.one_in", "log.sample.refusals_per_minute",
 }
 

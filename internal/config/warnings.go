@@ -117,12 +117,19 @@ func (c *Config) warnOfUpstream(warn warn) {
 	if err != nil {
 		return
 	}
-	local := isLocal(u.Hostname())
-	if u.Scheme == "http" && !local {
-		warn("upstream.url is http, not https: API keys travel to %s in clear", u.Hostname())
-	}
-	if _, port, err := net.SplitHostPort(c.Listen.Address); err == nil && local && port != "0" && port == u.Port() {
-		warn("upstream.url looks like the gateway's own address: requests would go round in a circle")
+	_, own, _ := net.SplitHostPort(c.Listen.Address)
+	for i, target := range c.Upstream.Targets() {
+		key := "upstream.url"
+		if len(c.Upstream.Addresses) > 0 {
+			key = fmt.Sprintf("upstream.addresses[%d]", i)
+		}
+		host, port, _ := net.SplitHostPort(target)
+		if u.Scheme == "http" && !isLocal(host) {
+			warn("upstream.url is http, not https: API keys travel to %s in clear", host)
+		}
+		if isLocal(host) && own != "0" && port == own {
+			warn("%s looks like the gateway's own address: requests would go round in a circle", key)
+		}
 	}
 }
 

@@ -45,4 +45,6 @@ func TestWarnings(t *testing.T) {
 	f(smallest+hook+"store: {redis: {addresses: ['redis:6379']}}", "store.redis is set but not used")
 	f("upstream: {url: http://api.chatshipper.com}\n"+hook, "upstream.url is http, not https")
 	f("upstream: {url: http://localhost:8080}\n"+hook, "upstream.url looks like the gateway's own address")
+	f("upstream: {url: 'http://localhost', addresses: ['localhost:8081', 'api-1.internal:80', '127.0.0.1:8080']}\n"+hook,
+		"upstream.url is http, not https: API keys travel to api-1.internal in clear", "upstream.addresses[2] looks like the gateway's own address")
 }

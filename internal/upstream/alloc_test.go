@@ -23,6 +23,19 @@ func TestAWarmRequestAllocatesNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations per request, want at most %v", name, allocated, limit)
 		}
 	}
+	hello := post(`{"text":"hello"}`)
+	for _, addresses := range [][]string{{play(t, echo(okAnswer)).address()}, {play(t, echo(okAnswer)).address(), play(t, echo(okAnswer)).address()}} {
+		fleet, _ := fleetOf(t, addresses)
+		var resp Response
+		if n := testing.AllocsPerRun(200, func() {
+			resp.Reset()
+			if err := fleet.Do(1, hello, &resp); err != nil {
+				t.Fatal(err)
+			}
+		}); n > 0 {
+			t.Errorf("%d addresses: %v allocations per request", len(addresses), n)
+		}
+	}
 	a := newAuthority(t)
 	server := &tls.Config{Certificates: []tls.Certificate{a.issue(t, nil)}}
 	// crypto/tls makes a small object for each of its reads, here and in the

@@ -84,3 +84,23 @@ func benchmarkFasthttp(b *testing.B, s *backend) {
 		}
 	}
 }
+
+// BenchmarkFleet shows what the choice of an address adds to a warm request: to
+// the Client alone, with one address, and with two.
+func BenchmarkFleet(b *testing.B) {
+	s, other := play(b, echo(typical(300, false))), play(b, echo(typical(300, false)))
+	b.Run("client", func(b *testing.B) { benchmarkOurs(b, s) })
+	for n, addresses := range [][]string{{s.address()}, {s.address(), other.address()}} {
+		b.Run(fmt.Sprintf("addresses=%d", n+1), func(b *testing.B) {
+			f, _ := fleetOf(b, addresses)
+			req, resp := post(`{"text":"hello","conversation":"5ee7372448d9940011151f42"}`), Response{}
+			b.ReportAllocs()
+			for b.Loop() {
+				resp.Reset()
+				if err := f.Do(1, req, &resp); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -26,6 +27,9 @@ func (c *Client) Check(ctx context.Context) error {
 	var resp Response
 	if failure = c.try(cn, &Request{Head: c.checkHead(path)}, &resp, limit{hard: deadline}); failure != nil {
 		cn.drop()
+		if err := ctx.Err(); errors.Is(err, context.DeadlineExceeded) { // what cut the connection
+			return &Error{Reason: ReasonTimeout, Sent: failure.Sent, Err: err}
+		}
 		return failure
 	}
 	if resp.Stream != nil {

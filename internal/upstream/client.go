@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,6 +31,9 @@ type Client struct {
 	busy   *Error // what a request gets that finds no connection
 
 	sweeper *deadline.Sweeper // ends exchanges that take longer than cfg.Timeout
+
+	addresses []string    // of the server, host:port: the one that was found best first
+	budget    func() bool // asked before a request is sent once more; nil: always
 }
 
 // New makes a client. It asks nothing of the upstream. Errors mean that the URL
@@ -43,10 +47,18 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, origin: o, tls: secure, start: time.Now(), sweeper: deadline.New(cfg.Timeout)}
+	c := &Client{cfg: cfg, origin: o, tls: secure, start: time.Now(), sweeper: newSweeper(&cfg), addresses: []string{o.address}}
 	c.pool.max, c.pool.clock = cfg.MaxConnections, c.now
-	c.busy = &Error{Reason: ReasonNoFreeConns, Err: fmt.Errorf("all %d connections are busy", cfg.MaxConnections)}
+	c.busy = &Error{Reason: ReasonNoFreeConns, Again: true, Err: fmt.Errorf("all %d connections are busy", cfg.MaxConnections)}
 	return c, nil
+}
+
+func newSweeper(cfg *Config) *deadline.Sweeper {
+	shortest := cfg.Timeout
+	if first := cfg.FirstByteTimeout; first > 0 {
+		shortest = min(shortest, first)
+	}
+	return deadline.New(shortest)
 }
 
 // Host is the authority for the Host header: without the port when it is the
@@ -72,12 +84,17 @@ func (c *Client) at(ns int64) time.Time { return c.start.Add(time.Duration(ns)) 
 // time that the caller set.
 type limit struct {
 	soft int64
+	head int64 // likewise for the head of the answer; 0: none of its own
 	hard time.Time
 }
 
 func (c *Client) by(t time.Time) limit {
 	if t.IsZero() {
-		return limit{soft: c.sweeper.After(c.cfg.Timeout)}
+		l := limit{soft: c.sweeper.After(c.cfg.Timeout)}
+		if first := c.cfg.FirstByteTimeout; first > 0 {
+			l.head = c.sweeper.After(first)
+		}
+		return l
 	}
 	return limit{hard: t}
 }
@@ -97,13 +114,20 @@ func (c *Client) Do(req *Request, resp *Response) error {
 	if err = c.try(cn, req, resp, by); err == nil {
 		return nil
 	}
-	if !mayRepeat(err, cn, req) {
+	if !mayRepeat(err, cn, req) || !c.afford(err) {
 		cn.drop()
 	} else if err = c.repeat(cn, req, resp, by); err == nil {
 		return nil
 	}
 	resp.clear()
 	return err
+}
+
+// afford reports whether the budget allows to send a request once more. A
+// connection that turned out to be dead before the request was written costs
+// nothing: nobody has heard of the request yet.
+func (c *Client) afford(err *Error) bool {
+	return c.budget == nil || errors.Is(err.Err, loop.ErrNotIdle) || c.budget()
 }
 
 // mayRepeat reports whether the upstream can't have acted on the request, or may
@@ -140,6 +164,10 @@ func (c *Client) try(cn *conn, req *Request, resp *Response, by limit) *Error {
 	if err == nil {
 		err = cn.ask(req)
 	}
+	if req.Source != nil && err == nil && cn.whole != 0 { // the wait begins when all is sent
+		cn.whole = cn.later()
+		cn.watch.SetAt(c.by(time.Time{}).head)
+	}
 	broken := err
 	if broken == nil || cn.sent && !isTimeout(broken) && reasonOf(broken, false) != ReasonSource { // an upstream may answer before it has read all, and hang up
 		if err = c.receive(cn, req, resp, broken != nil); err == nil {
@@ -157,6 +185,9 @@ func (c *Client) try(cn *conn, req *Request, resp *Response, by limit) *Error {
 func (c *Client) receive(cn *conn, req *Request, resp *Response, broken bool) error {
 	if err := cn.receive(resp, req); err != nil {
 		return err
+	}
+	if cn.whole != 0 {
+		cn.watch.SetAt(cn.whole)
 	}
 	if resp.Status == 101 {
 		return cn.switchProtocols(resp)

@@ -12,14 +12,24 @@ import (
 
 // Config is the `upstream:` block of the configuration.
 type Config struct {
-	URL            string        `yaml:"url"`             // http:// or https://, host and optional port, no path
-	PreserveHost   bool          `yaml:"preserve_host"`   // send the client's Host instead of the upstream's own
-	ConnectTimeout time.Duration `yaml:"connect_timeout"` // for the TCP and TLS handshakes together
-	Timeout        time.Duration `yaml:"timeout"`         // from the first byte sent to the whole answer; for a streamed answer, between two reads
-	MaxConnections int           `yaml:"max_connections"`
-	StreamAbove    unit.Bytes    `yaml:"stream_above"` // answers larger than this pass through without being buffered
-	TLS            TLS           `yaml:"tls"`
-	HealthCheck    HealthCheck   `yaml:"health_check"`
+	URL string `yaml:"url"` // http:// or https://, host and optional port, no path
+	// Addresses are where to connect to, host:port, instead of the host of URL,
+	// which stays the name of the API: for the Host header, TLS and references.
+	Addresses []string `yaml:"addresses"`
+	// ResolveInterval is how often the names among the addresses are looked up.
+	ResolveInterval time.Duration `yaml:"resolve_interval"`
+	PreserveHost    bool          `yaml:"preserve_host"`   // send the client's Host instead of the upstream's own
+	ConnectTimeout  time.Duration `yaml:"connect_timeout"` // for the TCP and TLS handshakes together
+	// FirstByteTimeout is from the first byte sent to the head of the answer; 0:
+	// only Timeout bounds it.
+	FirstByteTimeout time.Duration  `yaml:"first_byte_timeout"`
+	Timeout          time.Duration  `yaml:"timeout"` // from the first byte sent to the whole answer; for a streamed answer, between two reads
+	MaxConnections   int            `yaml:"max_connections"`
+	StreamAbove      unit.Bytes     `yaml:"stream_above"` // answers larger than this pass through without being buffered
+	TLS              TLS            `yaml:"tls"`
+	HealthCheck      HealthCheck    `yaml:"health_check"`
+	CircuitBreaker   CircuitBreaker `yaml:"circuit_breaker"`
+	RetryBudget      RetryBudget    `yaml:"retry_budget"`
 }
 
 // TLS sets how the upstream's certificate is verified, which it always is, and
@@ -40,11 +50,14 @@ type HealthCheck struct {
 // DefaultConfig has everything but the URL.
 func DefaultConfig() Config {
 	return Config{
-		ConnectTimeout: 5 * time.Second,
-		Timeout:        30 * time.Second,
-		MaxConnections: 1024,
-		StreamAbove:    256 << 10,
-		HealthCheck:    HealthCheck{Interval: 5 * time.Second},
+		ResolveInterval: 30 * time.Second,
+		ConnectTimeout:  5 * time.Second,
+		Timeout:         30 * time.Second,
+		MaxConnections:  1024,
+		StreamAbove:     256 << 10,
+		HealthCheck:     HealthCheck{Interval: 5 * time.Second},
+		CircuitBreaker:  CircuitBreaker{Failures: 5, Open: 5 * time.Second, MaxOpen: time.Minute},
+		RetryBudget:     RetryBudget{Percent: 20, PerSecond: 10},
 	}
 }
 
@@ -65,6 +78,9 @@ func (c *Config) Validate(report func(path, problem string)) {
 	}
 	positive("connect_timeout", c.ConnectTimeout)
 	positive("timeout", c.Timeout)
+	if c.FirstByteTimeout < 0 || c.FirstByteTimeout > c.Timeout && c.Timeout > 0 {
+		report("first_byte_timeout", fmt.Sprintf("must be from 0s (no limit of its own) to timeout (%s), got %s", c.Timeout, c.FirstByteTimeout))
+	}
 	if c.MaxConnections < 1 {
 		report("max_connections", fmt.Sprintf("must be at least 1, got %d", c.MaxConnections))
 	}
@@ -73,6 +89,7 @@ func (c *Config) Validate(report func(path, problem string)) {
 	}
 	c.validateTLS(report)
 	c.HealthCheck.validate(report)
+	c.validateAddresses(report)
 }
 
 func (c *Config) validateTLS(report func(path, problem string)) {

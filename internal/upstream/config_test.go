@@ -95,15 +95,30 @@ func TestURLs(t *testing.T) {
 
 func TestEveryMistakeIsReported(t *testing.T) {
 	c := Config{
-		URL: "http://a", Timeout: -time.Second, StreamAbove: 100,
+		URL: "http://a", Timeout: -time.Second, FirstByteTimeout: -1, StreamAbove: 100,
 		TLS:         TLS{CAFile: "ca.pem", ServerName: "a"},
 		HealthCheck: HealthCheck{Path: "ping", Interval: time.Millisecond},
+		Addresses:   []string{"a:1", "a", "a:0", ":1", "http://a:1", "a:1"}, ResolveInterval: time.Millisecond,
+		CircuitBreaker: CircuitBreaker{Failures: -1, Open: time.Millisecond, MaxOpen: time.Microsecond},
+		RetryBudget:    RetryBudget{Percent: 101, PerSecond: -1},
 	}
 	want := []string{
+		`addresses[1]: expected an address such as api-1.internal:443 or 10.0.0.1:8080, got "a"`,
+		`addresses[2]: expected an address such as api-1.internal:443 or 10.0.0.1:8080, got "a:0"`,
+		`addresses[3]: expected an address such as api-1.internal:443 or 10.0.0.1:8080, got ":1"`,
+		`addresses[4]: expected an address such as api-1.internal:443 or 10.0.0.1:8080, got "http://a:1"`,
+		"addresses[5]: a:1 is listed twice",
+		"circuit_breaker.failures: must be at least 0 (0 turns it off), got -1",
+		"circuit_breaker.max_open_time: must be at least open_time (1ms), got 1µs",
+		"circuit_breaker.open_time: must be at least 100ms, got 1ms",
 		"connect_timeout: must be greater than 0, got 0s",
+		"first_byte_timeout: must be from 0s (no limit of its own) to timeout (-1s), got -1ns",
 		"health_check.interval: must be at least 100ms, got 1ms",
 		`health_check.path: must start with /, got "ping"`,
 		"max_connections: must be at least 1, got 0",
+		"resolve_interval: must be at least 1s, got 1ms",
+		"retry_budget.min_per_second: must be at least 0, got -1",
+		"retry_budget.percent: must be from 0 to 100, got 101",
 		"stream_above: must be at least 1KiB, got 100",
 		"timeout: must be greater than 0, got -1s",
 		"tls.ca_file: is of no use with an http:// url",

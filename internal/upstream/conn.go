@@ -58,6 +58,7 @@ type conn struct {
 	asking asking                     // see ask
 	task   *loop.Task                 // what runs the exchange
 	seat   atomic.Pointer[loop.Place] // on the loop that it was used on last
+	whole  int64                      // when the whole answer must be there, while watch is for its head; else 0
 
 	parts   [2][]byte // what vectors points into
 	vectors net.Buffers
@@ -73,7 +74,11 @@ func (c *conn) begin(by limit) error {
 	if c.wire != nil {
 		c.wire.written = 0
 	}
+	c.whole = 0
 	if by.hard.IsZero() {
+		if by.head != 0 {
+			c.whole, by.soft = by.soft, by.head
+		}
 		c.watch.SetAt(by.soft)
 		return nil
 	}

@@ -99,16 +99,15 @@ func (c *Client) dial(ctx context.Context, by time.Time) (*conn, *Error) {
 	if !by.IsZero() && by.Before(deadline) {
 		deadline = by
 	}
-	dialer := net.Dialer{Deadline: deadline}
-	nc, err := dialer.DialContext(ctx, "tcp", c.origin.address)
+	nc, err := c.connect(ctx, deadline)
 	if err != nil {
-		return nil, &Error{Reason: dialReason(err), Err: err}
+		return nil, &Error{Reason: dialReason(err), Again: true, Err: err}
 	}
 	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
 	cn, err := c.secure(nc.(*net.TCPConn), deadline)
 	if err != nil {
 		_ = nc.Close()
-		return nil, &Error{Reason: ReasonTLS, Err: err}
+		return nil, &Error{Reason: ReasonTLS, Again: true, Err: err}
 	}
 	c.sweeper.Add(&cn.watch, cn.expire)
 	cn.retires = c.now() + retireTime - rand.Int64N(jitter)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"time"
 
 	"github.com/chatshipper/gateway/internal/http1"
 )
@@ -33,6 +34,9 @@ const (
 	// ReasonSource means that Request.Source failed: the client did not send the
 	// whole body. It is no fault of the upstream.
 	ReasonSource
+	// ReasonCircuitOpen means that nothing was tried: no address could be connected
+	// to of late.
+	ReasonCircuitOpen
 	// ReasonCount is the number of reasons, for tables indexed by reason.
 	ReasonCount
 )
@@ -47,6 +51,7 @@ var reasons = [ReasonCount]struct{ name, sentence string }{
 	ReasonInvalid:     {"invalid", "cannot understand the answer of upstream"},
 	ReasonNoFreeConns: {"no_free_conns", "cannot get a connection to upstream"},
 	ReasonSource:      {"client", "cannot send the whole request to upstream"},
+	ReasonCircuitOpen: {"circuit_open", "cannot call upstream for now"},
 }
 
 // String is the reason's name in metrics and logs.
@@ -59,6 +64,12 @@ type Error struct {
 	// Sent says that at least one byte of the request was written on the last
 	// connection: the upstream may have acted on it.
 	Sent bool
+	// Again says that the same request may be sent to another address: no
+	// connection came about, and before that at most one ended on which nothing was
+	// written, or that was an old one and the request is idempotent.
+	Again bool
+	// Wait is how long nothing will be tried, with ReasonCircuitOpen.
+	Wait time.Duration
 	Err  error // the cause
 }
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -66,4 +67,51 @@ func TestTheDeadlineOfARequestDecides(t *testing.T) {
 	if err := c.Do(req, &Response{}); err == nil || err.(*Error).Sent { //nolint:errorlint // Do returns it unwrapped
 		t.Errorf("got %v, want an error with nothing sent", err)
 	}
+}
+
+func TestTheHeadOfAnAnswerHasATimeOfItsOwn(t *testing.T) {
+	slowHead := func(p *peer) {
+		p.request()
+		p.gone()
+	}
+	quick := func(cfg *Config) { cfg.FirstByteTimeout = 60 * time.Millisecond }
+	began := time.Now()
+	wantError(t, play(t, slowHead).client(quick), post("x"), ReasonTimeout, true)
+	wantError(t, play(t, slowHead).client(quick), upload(), ReasonTimeout, true)
+	if took := time.Since(began); took < 120*time.Millisecond || took > 2*time.Second {
+		t.Errorf("two took %s, want about 120ms", took)
+	}
+	interim := play(t, func(p *peer) {
+		p.request()
+		p.say("HTTP/1.1 103 Early Hints\r\n\r\n")
+		p.gone()
+	})
+	wantError(t, interim.client(quick), post("x"), ReasonTimeout, true)
+}
+
+func TestABodyHasTheRestOfTheTime(t *testing.T) {
+	quick := func(cfg *Config) { cfg.FirstByteTimeout = 60 * time.Millisecond }
+	const begun = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"
+	c := play(t, func(p *peer) {
+		for range 2 {
+			p.request()
+			p.say(begun)
+			<-time.After(300 * time.Millisecond)
+			p.say("k")
+		}
+	}).client(quick)
+	wantBody(t, c, post("x"), "ok")
+	wantBody(t, c, upload(), "ok")
+
+	endless := play(t, func(p *peer) {
+		p.request()
+		p.say(begun)
+		p.gone()
+	})
+	wantError(t, endless.client(quick, func(cfg *Config) { cfg.Timeout = 120 * time.Millisecond }), post("x"), ReasonTimeout, true)
+}
+
+// upload is a request whose body comes from a source.
+func upload() *Request {
+	return &Request{Head: []byte("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"), Source: strings.NewReader("x")}
 }
