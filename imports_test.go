@@ -44,6 +44,7 @@ var floors = map[string]int{
 	"internal/identity":   0,
 	"internal/sandbox":    0,
 	"internal/systemd":    0,
+	"internal/trace":      0,
 	"internal/upstream":   0,
 
 	"proxy":               1,
