@@ -63,6 +63,15 @@ func handles() []spec {
 			what:    "Lines that log.sample leaves out of the access log.", normal: "0 without log.sample; with it, about the requests less one in N.",
 			todo: "nothing; a line that is missed was left out here, not lost.",
 		},
+		{
+			kind: "timeseries", width: 8, title: "Spans", unit: "ops", levels: []level{{color: green}},
+			queries: []query{
+				{sum("", "rate("+of("gateway_tracing_spans_exported_total")+"[$__rate_interval])"), "exported"},
+				{sum("reason", "rate("+of("gateway_tracing_spans_dropped_total")+"[$__rate_interval])"), "dropped: {{reason}}"},
+			},
+			what: "Spans that the collector of traces took, and those that were lost.", normal: "nothing without tracing.otlp_endpoint; nothing dropped with it.",
+			todo: "dropped: the log says what the collector answers; too many: lower tracing.sample_ratio. No request waits for a span.",
+		},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,11 +22,12 @@ import (
 // of the upstream call.
 type rehearsal struct {
 	*Gateway
-	fields  []upstream.Field
-	x       *exchange
-	request []byte
-	turn    chan bool
-	status  []byte // the status line of the last answer, and a bit of what follows
+	fields    []upstream.Field
+	x         *exchange
+	request   []byte
+	turn      chan bool
+	forwarded []byte // the head for the upstream
+	status    []byte // the status line of the last answer, and a bit of what follows
 }
 
 func rehearse(tb testing.TB, g *running, request string) *rehearsal {
@@ -73,6 +75,7 @@ func (r *rehearsal) walk() {
 	if x.understood && !x.webhook() &&
 		x.identify() && x.limit() && x.shed() && x.permit() && x.authenticate() && x.guard() && x.receive(1<<20) {
 		x.head = x.appendHead(x.head[:0], int64(len(x.body)))
+		r.forwarded = append(r.forwarded[:0], x.head...)
 		x.answer.Reset()
 		x.answer.Status, x.outcome, x.status = 200, answered, 200
 		x.answer.Fields = append(x.answer.Fields[:0], r.fields...)
@@ -114,6 +117,26 @@ func TestAdmittedGetAllocatesNothing(t *testing.T) {
 	if !bytes.HasPrefix(r.status, []byte("HTTP/1.1 200 ")) || !bytes.Contains(r.status, []byte("X-RateLimit-Limit: ")) {
 		t.Fatalf("not the admitted path: %s", r.status)
 	}
+}
+
+// Neither does a tracer cost anything that samples none of the requests, whether
+// the trace begins here, is a stranger's, or comes without a mark from a trusted
+// proxy.
+func TestATraceThatIsNotSampledAllocatesNothing(t *testing.T) {
+	f := func(sent, forwarded string, change func(*Config)) {
+		t.Helper()
+		request := strings.Replace(plainGet, "\r\n\r\n", "\r\n"+sent+"\r\n", 1)
+		r := rehearse(t, startTraced(t, newRecorder(t, ok), change, tracing(t, 0)), request)
+		if n := testing.AllocsPerRun(1000, r.run); n != 0 {
+			t.Errorf("%v allocations for each GET with %q, want none", n, sent)
+		}
+		if !bytes.HasPrefix(r.status, []byte("HTTP/1.1 200 ")) || !bytes.Contains(r.forwarded, []byte(forwarded)) {
+			t.Fatalf("not the path that was meant: %s", r.forwarded)
+		}
+	}
+	f("", "traceparent: 00-", unlimited)
+	f("Traceparent: "+theirs+"\r\nTracestate: a=1\r\n", "Traceparent: "+theirs+"\r\nTracestate: a=1\r\n", unlimited)
+	f("Traceparent: "+unmarked+"\r\n", "Traceparent: "+unmarked+"\r\n", func(c *Config) { unlimited(c); trustLoopback(c) })
 }
 
 func TestRefusedGetAllocatesNothing(t *testing.T) {

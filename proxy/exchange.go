@@ -84,6 +84,8 @@ type exchange struct {
 	refusal apierror.Error
 	hangUp  bool // close the client's connection after the answer
 
+	traced traced
+
 	identity identity.Scratch
 	paths    []byte // decoded path
 	head     []byte // head of the request to the upstream
@@ -140,6 +142,7 @@ func (x *exchange) release() {
 	x.call, x.outcome, x.upstreamed, x.arrived, x.status, x.bytesOut = upstream.Request{}, notSent, 0, 0, 0, 0
 	x.origin.upstream, x.origin.authority, x.streaming, x.ownAnswer, x.replaced = nil, nil, false, false, false
 	x.refused, x.refusal, x.hangUp = false, apierror.Error{}, false
+	x.traced = traced{}
 	exchanges.Put(x)
 }
 

@@ -28,6 +28,8 @@ const (
 	fieldRequestID                  // kept from trusted proxies, else made
 	fieldMethodOverride             // refused: it would hide the method from the rules
 	fieldAccept                     // decides the form of our own errors
+	fieldTraceparent                // which trace it belongs to; written anew when we take part
+	fieldTracestate                 // of the trace that traceparent names
 	fieldKinds
 )
 
@@ -212,10 +214,15 @@ func (f *fields) dropNominated() {
 func (f *fields) drop(name []byte) {
 	for i := range f.n {
 		x := &f.list[i]
-		if (x.kind == fieldOther || x.kind == fieldAccept) && !isProtected(x.name) && equalFold(x.name, name) {
+		if x.kind.droppable() && !isProtected(x.name) && equalFold(x.name, name) {
 			x.drop = true
 		}
 	}
+}
+
+// droppable reports whether a Connection field may name a field of this kind.
+func (k fieldKind) droppable() bool {
+	return k == fieldOther || k == fieldAccept || k == fieldTraceparent || k == fieldTracestate
 }
 
 // isProtected reports whether a Connection field may not nominate name.
@@ -245,6 +252,7 @@ var knownFields = func() (byLength [32][]struct {
 		"CF-Connecting-IP": fieldForwardedOther, "X-Request-ID": fieldRequestID,
 		"X-HTTP-Method-Override": fieldMethodOverride, "X-HTTP-Method": fieldMethodOverride,
 		"X-Method-Override": fieldMethodOverride, "Accept": fieldAccept,
+		"Traceparent": fieldTraceparent, "Tracestate": fieldTracestate,
 	} {
 		byLength[len(name)] = append(byLength[len(name)], struct {
 			name []byte

@@ -34,6 +34,7 @@ func (x *exchange) forward() {
 	err := x.g.upstream.Do(started, &x.call, &x.answer)
 	x.upstreamed = x.g.clock.now() - started
 	x.g.metrics.observeUpstream(&x.answer, err, x.upstreamed)
+	x.calledUpstream(started, err)
 	if err != nil {
 		x.fail(err)
 		return
@@ -104,7 +105,7 @@ func (x *exchange) appendHead(dst []byte, length int64) []byte {
 			dst = appendField(dst, f.name, f.value)
 		}
 	}
-	dst = x.appendForwarded(dst)
+	dst = x.appendTrace(x.appendForwarded(dst))
 	dst = append(append(dst, "X-Request-ID: "...), x.id...)
 	switch {
 	case x.upgrade:
@@ -127,6 +128,10 @@ func (x *exchange) passes(f *field) bool {
 		return true
 	case fieldForwardedOther:
 		return x.fromProxy
+	case fieldTraceparent:
+		return !f.drop && !x.traced.ours
+	case fieldTracestate:
+		return !f.drop && !x.traced.began
 	default:
 		return false
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/chatshipper/gateway/internal/digest"
 	"github.com/chatshipper/gateway/internal/downstream"
 	"github.com/chatshipper/gateway/internal/identity"
+	"github.com/chatshipper/gateway/internal/trace"
 	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/limiter"
 	"github.com/chatshipper/gateway/loopguard"
@@ -46,6 +47,7 @@ type Deps struct {
 	Access   *accesslog.Log // nil: no access log
 	TLS      *tls.Config    // of the listener; nil: plain text
 	Stores   Stores         // the zero value: in this process
+	Tracer   *trace.Tracer  // nil: no spans are made, and no trace is started
 
 	// ClockOffset sets the clock by which everything is counted wrong, as that of
 	// a badly kept machine is. For tests.
@@ -68,6 +70,7 @@ type Gateway struct {
 	metrics        *metrics
 	offenders      *offenders
 	access         *accesslog.Log
+	tracer         *trace.Tracer // nil: off
 	logger         *slog.Logger
 	date           date
 	server         *downstream.Server
@@ -86,7 +89,7 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, listen: cfg.Listen, clock: newClock(d.ClockOffset), hasher: d.Stores.Hasher, ids: newRequestIDs(),
 		limiter: d.Stores.Requests, guard: d.Stores.Messages, stores: d.Stores,
-		metrics: newMetrics(d.Registry, cfg.Errors.TimeoutStatus), access: d.Access, logger: d.Logger, secure: d.TLS,
+		metrics: newMetrics(d.Registry, cfg.Errors.TimeoutStatus), access: d.Access, tracer: d.Tracer, logger: d.Logger, secure: d.TLS,
 	}
 	g.offenders = newOffenders(g.clock.now())
 	var err error

@@ -19,6 +19,7 @@ import (
 
 	"github.com/chatshipper/gateway/internal/accesslog"
 	"github.com/chatshipper/gateway/internal/identity"
+	"github.com/chatshipper/gateway/internal/trace"
 	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/limiter"
 	"github.com/chatshipper/gateway/loopguard"
@@ -138,6 +139,11 @@ func testConfig(r *recorder) Config {
 
 func start(t testing.TB, r *recorder, change func(*Config)) *running {
 	t.Helper()
+	return startTraced(t, r, change, nil)
+}
+
+func startTraced(t testing.TB, r *recorder, change func(*Config), tracer *trace.Tracer) *running {
+	t.Helper()
 	cfg := testConfig(r)
 	if change != nil {
 		change(&cfg)
@@ -145,7 +151,7 @@ func start(t testing.TB, r *recorder, change func(*Config)) *running {
 	g := &running{registry: prometheus.NewRegistry(), log: new(bytes.Buffer)}
 	var err error
 	access := accesslog.New(io.Discard, accesslog.JSON)
-	g.Gateway, err = New(cfg, Deps{Registry: g.registry, Logger: slog.New(slog.NewTextHandler(g.log, nil)), Access: access})
+	g.Gateway, err = New(cfg, Deps{Registry: g.registry, Logger: slog.New(slog.NewTextHandler(g.log, nil)), Access: access, Tracer: tracer})
 	if err != nil {
 		t.Fatal(err)
 	}

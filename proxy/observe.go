@@ -73,7 +73,7 @@ func (x *exchange) finish() {
 		source = sourceGateway
 	}
 	m.answered(x.routed.route, x.method, source, x.status)
-	m.duration[x.routed.route].Observe(float64(took) / 1e9)
+	x.observeDuration(float64(took) / 1e9)
 	if !x.streaming { // a stream lasts as long as upstream and client let it: that is not our time
 		m.overhead.Observe(float64(end-max(x.now, x.arrived)-x.upstreamed) / 1e9)
 	}
@@ -82,6 +82,7 @@ func (x *exchange) finish() {
 	if x.g.access != nil {
 		x.log(took, source)
 	}
+	x.endTrace(end, source)
 }
 
 func (x *exchange) log(took int64, source int) {
@@ -91,7 +92,7 @@ func (x *exchange) log(took int64, source int) {
 		Status: x.status, Source: sources[source],
 		BytesIn: x.bytesIn, BytesOut: x.bytesOut,
 		Key: x.who.Key, IP: x.g.hasher.Sum(x.rules.limits.Client(x.client).AsSlice()), Client: x.client,
-		Decision: decisions[admitted],
+		Decision: decisions[admitted], TraceID: x.traceID(),
 	}
 	if x.refused {
 		e.Code = x.refusal.Code.String()

@@ -86,6 +86,7 @@ func (g *Gateway) Unread(c *downstream.Conn, why downstream.Fault) downstream.Ex
 	x.routed = routed{route: routeUnread}
 	x.method = methodOf(c.Method)
 	x.meetPeer()
+	x.joinTrace()
 	x.refuseWith(unread(why))
 	return x
 }

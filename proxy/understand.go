@@ -15,6 +15,7 @@ func (x *exchange) understand() bool {
 	x.meetPeer()
 	p := x.fields.parse(x.conn.Block, x.rules.credential)
 	x.nameRequest()
+	x.joinTrace()
 	switch version := x.conn.Version; {
 	case string(version) != "HTTP/1.1" && string(version) != "HTTP/1.0":
 		x.hangUp = true

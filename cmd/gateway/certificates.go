@@ -20,14 +20,16 @@ type certificate struct {
 // certificates are those that the configuration names.
 type certificates []certificate
 
-// loadCertificates loads them all. The upstream's client loads its own once
-// more and renews it by itself; here it is watched, so that a file that can't be
+// loadCertificates loads them all. The clients of the upstream and of the
+// collector of traces load their own once more and renew it by themselves; here
+// it is watched, so that a file that can't be
 // used is in the log before the last good certificate expires.
 func loadCertificates(cfg *config.Config) (list certificates, err error) {
 	for _, c := range []struct{ name, cert, key string }{
 		{"listen", cfg.Listen.TLS.CertFile, cfg.Listen.TLS.KeyFile},
 		{"admin", cfg.Admin.TLS.CertFile, cfg.Admin.TLS.KeyFile},
 		{"upstream", cfg.Upstream.TLS.CertFile, cfg.Upstream.TLS.KeyFile},
+		{"tracing", cfg.Tracing.TLS.CertFile, cfg.Tracing.TLS.KeyFile},
 	} {
 		if c.cert == "" {
 			continue

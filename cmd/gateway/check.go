@@ -5,9 +5,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/chatshipper/gateway/internal/config"
+	"github.com/chatshipper/gateway/internal/redisstore"
+	"github.com/chatshipper/gateway/internal/trace"
 	"github.com/chatshipper/gateway/internal/upstream"
 )
 
@@ -19,7 +23,7 @@ const onlineWait = 10 * time.Second
 func runCheck(ctx context.Context, args []string, c console) error {
 	fs := flag.NewFlagSet("check", flag.ContinueOnError)
 	file := fs.String("config", "", "configuration `FILE` (YAML)")
-	online := fs.Bool("online", false, "also try what the gateway needs to reach: the upstream")
+	online := fs.Bool("online", false, "also try what the gateway needs to reach: the upstream, Redis, the collector of traces")
 	if err := parseFlags(fs, args, c); err != nil {
 		return err
 	}
@@ -27,7 +31,11 @@ func runCheck(ctx context.Context, args []string, c console) error {
 	if err != nil {
 		return err
 	}
-	if _, err := build(cfg, c, nil); err != nil {
+	logs := c
+	if *online {
+		logs.err = io.Discard // what can't be reached is told below, in one line
+	}
+	if _, err := build(cfg, logs, nil); err != nil {
 		return &failure{exitConfig, fmt.Errorf("%s: %w", *file, err)}
 	}
 	for _, warning := range cfg.Warnings() {
@@ -50,6 +58,22 @@ type peer struct {
 
 // peers lists what a configuration makes the gateway depend on.
 func peers(cfg *config.Config) []peer {
+	list := upstreams(cfg)
+	if cfg.Store.Kind == "redis" {
+		list = append(list, peer{"store " + strings.Join(cfg.Store.Redis.Addresses, ", "), func(ctx context.Context) error {
+			return redisstore.Check(ctx, cfg.Store.Redis)
+		}})
+	}
+	if cfg.Tracing.OTLPEndpoint != "" {
+		list = append(list, peer{"collector " + cfg.Tracing.OTLPEndpoint, func(ctx context.Context) error {
+			return trace.Check(ctx, cfg.Tracing, version)
+		}})
+	}
+	return list
+}
+
+// upstreams lists the addresses of the upstream.
+func upstreams(cfg *config.Config) []peer {
 	if len(cfg.Upstream.Addresses) == 0 {
 		return []peer{{"upstream " + cfg.Upstream.URL, func(ctx context.Context) error { return tryUpstream(ctx, cfg.Upstream, nil) }}}
 	}

@@ -20,7 +20,7 @@ func commands() []command {
 		{"run", "--config FILE", "run the gateway until SIGTERM or SIGINT, then drain", runGateway},
 		{"demo", "[--listen ADDR] [--admin-listen ADDR] [--sandbox-listen ADDR]", "run the gateway in front of the built-in sandbox", runDemo},
 		{"sandbox", "[--listen ADDR]", "run only the sandbox, a ChatShipper-compatible API in memory", runSandbox},
-		{"check", "[--online] --config FILE", "validate a configuration and list every mistake; online: try the upstream too", runCheck},
+		{"check", "[--online] --config FILE", "validate a configuration and list every mistake; online: try the upstream, Redis and the collector of traces too", runCheck},
 		{"test", "[--v] [--run REGEXP] FILE…", "play cases of requests in virtual time and say which were not answered as expected", runTest},
 		{"simulate", "--config FILE [--against FILE] [--top N] [--addresses] LOG…", "replay access logs through a configuration in virtual time and say who would be refused", runSimulate},
 		{"config", "--config FILE | --schema | --example", "print the effective configuration without secrets; or its schema, or an example", runConfig},

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"text/template"
 
 	"github.com/chatshipper/gateway/internal/config"
 	"github.com/chatshipper/gateway/internal/unit"
@@ -57,11 +56,11 @@ func runDemo(ctx context.Context, args []string, c console) error {
 func printTour(w io.Writer, sb *runningSandbox, public, admin net.Addr) {
 	var tokens strings.Builder
 	sb.printTokens(&tokens)
-	values := map[string]string{
-		"gateway": "http://" + public.String(), "admin": "http://" + admin.String(), "sandbox": "http://" + sb.addr.String(),
-		"bot": sb.api.Credential("bot").Token, "bot2": sb.api.Credential("second bot").Token,
-		"agent": sb.api.Credential("agent").Token, "bot2id": sb.api.Credential("second bot").UserID,
-		"conversation": sb.api.ConversationID(), "tokens": tokens.String(),
-	}
-	_ = template.Must(template.New("demo").Parse(tour)).Execute(w, values) // a closed pipe is no reason to stop
+	values := strings.NewReplacer(
+		"{{gateway}}", "http://"+public.String(), "{{admin}}", "http://"+admin.String(), "{{sandbox}}", "http://"+sb.addr.String(),
+		"{{bot}}", sb.api.Credential("bot").Token, "{{bot2}}", sb.api.Credential("second bot").Token,
+		"{{agent}}", sb.api.Credential("agent").Token, "{{bot2id}}", sb.api.Credential("second bot").UserID,
+		"{{conversation}}", sb.api.ConversationID(), "{{tokens}}", tokens.String(),
+	)
+	_, _ = values.WriteString(w, tour) // a closed pipe is no reason to stop
 }

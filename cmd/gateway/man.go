@@ -6,10 +6,10 @@ import (
 	"io"
 	"regexp"
 	"strings"
-	"text/template"
 )
 
-// manual is the frame of the manual page, in the mdoc language.
+// manual is the frame of the manual page, in the mdoc language. SYNOPSES and
+// COMMANDS stand for what the commands say of themselves.
 const manual = `.Dd $Mdocdate$
 .Dt GATEWAY 1
 .Os
@@ -17,10 +17,8 @@ const manual = `.Dd $Mdocdate$
 .Nm gateway
 .Nd edge gateway for the ChatShipper API
 .Sh SYNOPSIS
-{{range .}}.Nm
-.Cm {{.Name}}
-{{range .Usage}}{{.}}
-{{end}}{{end}}.Sh DESCRIPTION
+SYNOPSES
+.Sh DESCRIPTION
 .Nm
 stands between bots and the ChatShipper HTTP API and enforces its documented
 rules: requests per address and per key, identical and consecutive messages of a
@@ -28,9 +26,8 @@ bot, the methods, and one JSON shape for every error.
 .Pp
 The commands are:
 .Bl -tag -width healthcheck
-{{range .}}.It Cm {{.Name}}
-{{.Help}}
-{{end}}.El
+COMMANDS
+.El
 .Pp
 While it runs,
 .Dv SIGTERM
@@ -68,12 +65,6 @@ the configuration is wrong: starting again will not help
 .Lk https://github.com/chatshipper/gateway
 `
 
-// entry is a command as the manual page shows it.
-type entry struct {
-	Name, Help string
-	Usage      []string
-}
-
 // runMan prints the manual page.
 func runMan(_ context.Context, args []string, c console) error {
 	if err := parseFlags(flag.NewFlagSet("man", flag.ContinueOnError), args, c); err != nil {
@@ -83,11 +74,14 @@ func runMan(_ context.Context, args []string, c console) error {
 }
 
 func printManual(w io.Writer) error {
-	var entries []entry
+	var synopses, list []string
 	for _, cmd := range commands() {
-		entries = append(entries, entry{cmd.name, cmd.help, macros(cmd.usage)})
+		synopses = append(append(synopses, ".Nm", ".Cm "+cmd.name), macros(cmd.usage)...)
+		list = append(list, ".It Cm "+cmd.name, cmd.help)
 	}
-	return template.Must(template.New("man").Parse(manual)).Execute(w, entries)
+	frame := strings.NewReplacer("SYNOPSES", strings.Join(synopses, "\n"), "COMMANDS", strings.Join(list, "\n"))
+	_, err := frame.WriteString(w, manual)
+	return err
 }
 
 var usagePart = regexp.MustCompile(`(\[)?--([a-z-]+)(?: ([A-Z]+))?\]?|\|`)

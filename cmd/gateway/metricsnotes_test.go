@@ -13,7 +13,7 @@ var groups = []group{
 	{"Limits", []string{"limit_", "store_"}},
 	{"Bot loops", []string{"loopguard_", "webhook_"}},
 	{"Upstream", []string{"upstream_"}},
-	{"The gateway itself", []string{"build_", "config_", "draining", "tls_"}},
+	{"The gateway itself", []string{"build_", "config_", "draining", "tls_", "tracing_"}},
 }
 
 func (g group) of(name string) bool {
@@ -29,17 +29,19 @@ func (g group) of(name string) bool {
 type note struct{ unit, normal string }
 
 var notes = map[string]note{
-	"requests_total":              {"requests", "mostly `source=\"upstream\"`. `code=\"429\",source=\"gateway\"` is a limit at work, no error; 5xx with `source=\"gateway\"` uses up the error budget."},
-	"request_duration_seconds":    {"seconds", "the upstream's time and a fraction of a millisecond. `other` holds downloads and event streams, which last as long as they flow."},
-	"overhead_seconds":            {"seconds", "nearly everything below 0.0016. More means that the CPU is short, or that tokens are being introspected (once for each, in the upstream's time). Streamed answers are left out, and so is the time until a client has sent its body."},
-	"requests_in_flight":          {"requests", "requests per second times their duration. It grows when the upstream slows down."},
-	"requests_in_flight_capacity": {"requests", "`listen.max_requests_in_flight`; 0 means no limit."},
-	"requests_shed_total":         {"requests", "0. Else more came in at once than `listen.max_requests_in_flight`, most often because the upstream has become slow."},
-	"open_connections":            {"connections", "steady; far below `listen.max_connections` where that is set, and below the limit of file descriptors."},
-	"connections_refused_total":   {"connections", "0. `max_connections_per_ip`: one client opens too many, or many clients share an address. `max_connections`: the gateway is full."},
-	"panics_total":                {"faults", "0. Each one is a bug: the log has the stack."},
-	"access_log_skipped_total":    {"requests", "0 without `log.sample`."},
-	"access_log_dropped_total":    {"lines", "0. Else whatever reads the gateway's standard output is too slow."},
+	"requests_total":               {"requests", "mostly `source=\"upstream\"`. `code=\"429\",source=\"gateway\"` is a limit at work, no error; 5xx with `source=\"gateway\"` uses up the error budget."},
+	"request_duration_seconds":     {"seconds", "the upstream's time and a fraction of a millisecond. `other` holds downloads and event streams, which last as long as they flow."},
+	"overhead_seconds":             {"seconds", "nearly everything below 0.0016. More means that the CPU is short, or that tokens are being introspected (once for each, in the upstream's time). Streamed answers are left out, and so is the time until a client has sent its body."},
+	"requests_in_flight":           {"requests", "requests per second times their duration. It grows when the upstream slows down."},
+	"requests_in_flight_capacity":  {"requests", "`listen.max_requests_in_flight`; 0 means no limit."},
+	"requests_shed_total":          {"requests", "0. Else more came in at once than `listen.max_requests_in_flight`, most often because the upstream has become slow."},
+	"open_connections":             {"connections", "steady; far below `listen.max_connections` where that is set, and below the limit of file descriptors."},
+	"connections_refused_total":    {"connections", "0. `max_connections_per_ip`: one client opens too many, or many clients share an address. `max_connections`: the gateway is full."},
+	"panics_total":                 {"faults", "0. Each one is a bug: the log has the stack."},
+	"access_log_skipped_total":     {"requests", "0 without `log.sample`."},
+	"access_log_dropped_total":     {"lines", "0. Else whatever reads the gateway's standard output is too slow."},
+	"tracing_spans_exported_total": {"spans", "0 without `tracing.otlp_endpoint`; with it, two for each sampled request, one for those that the gateway answered itself."},
+	"tracing_spans_dropped_total":  {"spans", "0. `queue_full`: more are sampled than the collector takes, or it is down. `refused`: it answers that it does not want them (headers, address, its own limits). `unreachable`: no answer, or only requests to wait, for a minute. The log has the error."},
 
 	"limit_decisions_total":    {"decisions", "mostly `admitted`. `refused` comes in bursts of few clients; `would_refuse` only in shadow mode. A message array is one decision."},
 	"limit_near_total":         {"decisions", "well below `admitted`. When it rises, clients are about to be refused."},
@@ -72,5 +74,5 @@ var notes = map[string]note{
 	"config_last_reload_successful":                {"0 or 1", "1. At 0 the last good configuration is in force, and the log lists the mistakes."},
 	"config_last_reload_success_timestamp_seconds": {"seconds since 1970", "the time of the start or of the last change."},
 	"draining": {"0 or 1", "0, but for the seconds before an orderly end."},
-	"tls_certificate_expiry_timestamp_seconds": {"seconds since 1970", "at least 14 days ahead. Exists for those of `listen.tls`, `admin.tls` and `upstream.tls` that are set."},
+	"tls_certificate_expiry_timestamp_seconds": {"seconds since 1970", "at least 14 days ahead. Exists for those of `listen.tls`, `admin.tls`, `upstream.tls` and `tracing.tls` that are set."},
 }

@@ -22,7 +22,7 @@ const pollInterval = 2 * time.Second
 // block is fixed at the start.
 var live = []string{
 	"listen.trusted_proxies", "listen.max_requests_in_flight", "upstream.preserve_host", "admin.token_file",
-	"log.level", "log.client_ip", "log.sample.one_in", "log.sample.refusals_per_minute",
+	"log.level", "log.client_ip", "log.sample.one_in", "log.sample.refusals_per_minute", "tracing.sample_ratio",
 }
 
 // reloads takes the wishes for a reload to the one goroutine that reloads.
@@ -127,10 +127,11 @@ func (n *node) apply(cfg *config.Config) (fixed []string, err error) {
 	}
 	admit()
 	n.level.Set(levelOf(cfg.Log))
+	n.tracer.SetRatio(cfg.Tracing.SampleRatio)
 	if n.access != nil {
 		n.access.Configure(accessOptions(cfg.Log))
 	}
-	return append(fixed, "admin", "log", "store"), nil
+	return append(fixed, "admin", "log", "store", "tracing"), nil
 }
 
 // outOfReach names the values of fixed blocks that differ from those of the

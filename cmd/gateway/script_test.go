@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -43,20 +45,32 @@ func TestScripts(t *testing.T) {
 // which testscript does not tell: `exec code gateway check`, `stdout '^exit 78$'`.
 const exitCode = "#!/bin/sh\n\"$@\"\necho exit $?\n"
 
-// freePort puts a loopback address on which nobody listens into each variable.
+// freePort puts a loopback address on which nobody listens into each variable NAME,
+// and its port alone into NAMEPORT.
 func freePort(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		ts.Check(err)
 		ts.Setenv(name, ln.Addr().String())
+		ts.Setenv(name+"PORT", strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
 		ts.Check(ln.Close())
 	}
 }
 
-// await waits until a URL is answered, and by more than a refusal to serve.
+// await waits until a URL is answered, and by more than a refusal to serve; or
+// until somebody listens on tcp://ADDRESS.
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	var last any
 	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if address, ok := strings.CutPrefix(args[0], "tcp://"); ok {
+			conn, err := net.Dial("tcp", address)
+			if err == nil {
+				_ = conn.Close()
+				return
+			}
+			last = err
+			continue
+		}
 		resp, err := http.Get(args[0])
 		if err != nil {
 			last = err

@@ -16,6 +16,7 @@ import (
 	"github.com/chatshipper/gateway/internal/admin"
 	"github.com/chatshipper/gateway/internal/config"
 	"github.com/chatshipper/gateway/internal/systemd"
+	"github.com/chatshipper/gateway/internal/trace"
 	"github.com/chatshipper/gateway/proxy"
 )
 
@@ -32,6 +33,7 @@ type node struct {
 	reloads *reloads // nil: nobody follows a file
 	manager systemd.Manager
 	stores  *stores
+	tracer  *trace.Tracer // nil: off
 
 	registry             *prometheus.Registry
 	reloaded, reloadedAt prometheus.Gauge
@@ -53,11 +55,15 @@ func build(cfg *config.Config, c console, r *reloads) (*node, error) {
 		return nil, err
 	}
 	n.measure(n.registry)
+	n.measureTracing()
+	if n.tracer, err = openTracing(cfg, n.logger); err != nil {
+		return nil, err
+	}
 	if n.stores, err = openStores(cfg.Store, n.logger); err != nil {
 		return nil, err
 	}
 	n.gateway, err = proxy.New(corridor(cfg), proxy.Deps{
-		Registry: n.registry, Logger: n.logger, Access: n.access, TLS: n.server("listen"), Stores: n.stores.Stores, ClockOffset: clockOffset(),
+		Registry: n.registry, Logger: n.logger, Access: n.access, TLS: n.server("listen"), Stores: n.stores.Stores, Tracer: n.tracer, ClockOffset: clockOffset(),
 	})
 	if err != nil {
 		return nil, err
@@ -137,6 +143,7 @@ func (n *node) stop() error {
 	if err := n.gateway.Shutdown(ctx); err != nil {
 		n.logger.Warn("gateway cut off requests in flight", "error", err)
 	}
+	flush(n.tracer)
 	err := n.admin.Shutdown(ctx)
 	if n.access != nil {
 		err = errors.Join(err, n.access.Close())

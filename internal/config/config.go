@@ -15,6 +15,7 @@ import (
 	"github.com/chatshipper/gateway/internal/admin"
 	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/internal/redisstore"
+	"github.com/chatshipper/gateway/internal/trace"
 	"github.com/chatshipper/gateway/internal/unit"
 	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/limiter"
@@ -39,7 +40,7 @@ type Config struct {
 	Errors    proxy.Errors     `yaml:"errors"`
 	Store     Store            `yaml:"store"`
 	Log       Log              `yaml:"log"`
-	Tracing   Tracing          `yaml:"tracing"`
+	Tracing   trace.Config     `yaml:"tracing"`
 
 	// What only WriteEffective needs; empty for a Config made by hand.
 	file        string            // where it was read from
@@ -78,12 +79,6 @@ type LogSample struct {
 	Refusals int `yaml:"refusals_per_minute"` // of one key, or of an address without one; 0 means all
 }
 
-// Tracing is the `tracing:` block.
-type Tracing struct {
-	OTLPEndpoint string  `yaml:"otlp_endpoint"` // empty turns it off
-	SampleRatio  float64 `yaml:"sample_ratio"`  // from 0 to 1
-}
-
 // Default returns the configuration of an empty file. It lacks only upstream.url.
 func Default() Config {
 	return Config{
@@ -102,7 +97,7 @@ func Default() Config {
 			Redis:  redisstore.DefaultConfig(),
 		},
 		Log:     Log{Level: "info", Format: "json", Access: true, Sample: LogSample{OneIn: 1}},
-		Tracing: Tracing{SampleRatio: 0.01},
+		Tracing: trace.DefaultConfig(),
 	}
 }
 

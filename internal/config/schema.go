@@ -63,6 +63,7 @@ var explanations = map[string]string{
 	"log.sample":                    "which requests get a line in the access log; an answer of 500 or more always does",
 	"store.memory":                  "counts in this process",
 	"store.redis":                   "counts where several gateways share them",
+	"tracing.tls":                   "how an https:// collector is verified",
 	"store.redis.tls":               "how the connection to Redis is secured",
 	"store.redis.sentinel":          "finds the master where Sentinels watch it",
 }

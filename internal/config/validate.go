@@ -103,16 +103,6 @@ func (l *Log) Validate(report func(path, problem string)) {
 	}
 }
 
-// Validate reports every mistake in the block, with its path inside the block.
-func (t *Tracing) Validate(report func(path, problem string)) {
-	if t.OTLPEndpoint != "" {
-		report("otlp_endpoint", "is not available in this version, which sends no traces; remove it")
-	}
-	if t.SampleRatio < 0 || t.SampleRatio > 1 {
-		report("sample_ratio", fmt.Sprintf("must be from 0 to 1, got %g", t.SampleRatio))
-	}
-}
-
 // oneOf reports a word that is none of the known ones.
 func oneOf(report func(path, problem string), path, word string, known ...string) {
 	for _, k := range known {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chatshipper/gateway/internal/redisstore"
+	"github.com/chatshipper/gateway/internal/trace"
 	"github.com/chatshipper/gateway/internal/unit"
 )
 
@@ -32,6 +33,7 @@ func (c *Config) Warnings() []string {
 		warn("store.redis is set but not used, because store.kind is memory")
 	}
 	c.warnOfSharing(warn)
+	c.warnOfTracing(warn)
 	return w
 }
 
@@ -49,6 +51,17 @@ func (c *Config) warnOfSharing(warn warn) {
 	}
 	if r.Password != "" && !r.TLS.Enabled && slices.ContainsFunc(r.Addresses, isElsewhere) {
 		warn("store.redis.tls is off: the password travels to Redis in clear")
+	}
+}
+
+// warnOfTracing says what is odd about the export of spans.
+func (c *Config) warnOfTracing(warn warn) {
+	t := &c.Tracing
+	if t.OTLPEndpoint == "" && (t.Headers != "" || t.TLS != trace.TLS{}) {
+		warn("tracing.headers and tracing.tls are not used, because tracing.otlp_endpoint is not set")
+	}
+	if u, err := url.Parse(t.OTLPEndpoint); err == nil && u.Scheme == "http" && t.Headers != "" && !isLocal(u.Hostname()) {
+		warn("tracing.otlp_endpoint is http://: tracing.headers travel to the collector in clear")
 	}
 }
 
