@@ -58,6 +58,9 @@ func Compile(cfg Config, h *digest.Hasher) (*Rules, error) {
 	return r, nil
 }
 
+// General is the limit of a rule for all who have none of their own.
+func (r *Rules) General(rule Rule) Limit { return [ruleCount]Limit{r.ip, r.key}[rule] }
+
 func (r *Rules) override(o *Override) error {
 	limit := Limit{Requests: o.Requests, Window: o.Window}
 	switch {
@@ -110,7 +113,8 @@ func parseNetwork(s string) (netip.Prefix, error) {
 }
 
 // IP is what the per-IP rule counts an address by: an IPv4 address by itself
-// (IPv4-mapped ones too), an IPv6 address by its prefix. The most specific
+// (IPv4-mapped ones too), an IPv6 address by its prefix. Its digest is the one by
+// which logs name the client. The most specific
 // override of a network applies, and counts each address of the network alone.
 func (r *Rules) IP(addr netip.Addr) Hit {
 	if r.ip.Requests == 0 || !addr.IsValid() {
@@ -124,8 +128,7 @@ func (r *Rules) IP(addr netip.Addr) Hit {
 			break
 		}
 	}
-	b := r.Client(addr).As16()
-	h.ID = r.hasher.Sum(b[:])
+	h.ID = r.hasher.Sum(r.Client(addr).AsSlice())
 	return h
 }
 

@@ -61,6 +61,9 @@ func (r *Rules) Share(gateways int) *Rules {
 	return &shared
 }
 
+// Limit is what a rule, or its candidate, admits.
+func (r *Rules) Limit(rule Rule) Limit { return r.limits[rule] }
+
 // Window is the span of a rule, even of one that is off, or of its candidate: the
 // longer one.
 func (r *Rules) Window(rule Rule) time.Duration {
