@@ -51,6 +51,7 @@ var floors = map[string]int{
 
 	"proxy":               1,
 	"internal/admin":      1,
+	"internal/console":    1,
 	"internal/storetest":  1,
 	"internal/snapshot":   1,
 	"internal/redisstore": 1,
@@ -78,6 +79,7 @@ var strangers = map[string][]string{
 	"internal/balance": {"net", "net/http", "gopkg.in/yaml.v3", "github.com/prometheus/client_golang"},
 	"internal/window":  {"net/http", "github.com/valyala/fasthttp", "gopkg.in/yaml.v3", "github.com/prometheus/client_golang"},
 	"internal/admin":   {"github.com/valyala/fasthttp"},
+	"internal/console": {"github.com/valyala/fasthttp", "github.com/prometheus/client_golang"},
 }
 
 // templates call methods by name. With one of them in the program the linker

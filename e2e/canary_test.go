@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -57,7 +58,7 @@ func TestNoSecretOfTheConfigurationIsEverShown(t *testing.T) {
 			g.do(t, call{method: http.MethodPost, path: path, token: key, body: `{"text":"x"}`})
 		}
 	}
-	for _, path := range []string{"/", "/metrics", "/readyz", "/debug/pprof/goroutine?debug=2", "/debug/pprof/cmdline"} {
+	for _, path := range []string{"/", "/admin/v1/overview", "/admin/v1/config", "/metrics", "/readyz", "/debug/pprof/goroutine?debug=2", "/debug/pprof/cmdline"} {
 		for _, key := range []string{"canary-admin-file-5be0", "wrong"} {
 			seen.WriteString(g.askAdmin(t, path, key))
 		}
@@ -67,6 +68,14 @@ func TestNoSecretOfTheConfigurationIsEverShown(t *testing.T) {
 	}
 	g.signal(t, syscall.SIGHUP)
 	g.reloaded(t, 0)
+	eventually(t, "the console tells the mistakes", func() error { // it looks once a second
+		state := g.askAdmin(t, "/admin/v1/state", "canary-admin-file-5be0")
+		if !strings.Contains(state, `"mistakes":["`) {
+			return errors.New(state)
+		}
+		seen.WriteString(state)
+		return nil
+	})
 	g.signal(t, syscall.SIGQUIT) // what a crash prints: the stacks of all goroutines
 	if code := g.wait(t); code != 2 || !strings.Contains(g.stderr.String(), "goroutine 1 ") {
 		t.Errorf("exit code %d; want the stacks that SIGQUIT prints", code)

@@ -231,16 +231,24 @@ func (a *asked) content(text string, into *loopguard.Message) error {
 func (g *Gateway) ResetConversation(id string) (short string, err error) {
 	conversation := g.rules.Load().reader.Conversation([]byte(id))
 	if isShort(id) {
-		who, ok := g.offenders.find(offendingConversation, id)
-		if !ok {
-			return "", fmt.Errorf("cannot find %s: a digest is understood only while it is among the most refused", id)
+		var ok bool
+		if conversation, ok = g.knownConversation(id); !ok {
+			return "", fmt.Errorf("cannot find %s: a digest is understood only while its conversation is blocked, near a limit or among the most refused", id)
 		}
-		conversation = who.who
 	} else if !isID([]byte(id)) {
 		return "", errors.New("expected the id of a conversation")
 	}
 	g.guard.Reset(g.clock.now(), g.rules.Load().guard, conversation)
 	return conversation.Short(), nil
+}
+
+// knownConversation resolves the digest of a conversation that is shown somewhere.
+func (g *Gateway) knownConversation(short string) (id digest.ID, ok bool) {
+	if id, ok = g.talks.find(short); ok {
+		return id, true
+	}
+	who, ok := g.offenders.find(offendingConversation, short)
+	return who.who, ok
 }
 
 // isShort reports whether a text is a digest as logs write it.

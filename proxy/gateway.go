@@ -69,6 +69,9 @@ type Gateway struct {
 	introspections introspections
 	metrics        *metrics
 	offenders      *offenders
+	ledger         ledger
+	talks          talks
+	observer       observer
 	access         *accesslog.Log
 	tracer         *trace.Tracer // nil: off
 	logger         *slog.Logger
@@ -92,6 +95,7 @@ func New(cfg Config, d Deps) (*Gateway, error) {
 		metrics: newMetrics(d.Registry, cfg.Errors.TimeoutStatus), access: d.Access, tracer: d.Tracer, logger: d.Logger, secure: d.TLS,
 	}
 	g.offenders = newOffenders(g.clock.now())
+	g.ledger.init()
 	var err error
 	g.upstream, err = upstream.NewFleet(cfg.Upstream, upstream.Deps{Clock: g.clock.now, Log: g.logger, Failed: g.metrics.upstreamError})
 	if err != nil {

@@ -30,6 +30,7 @@ func (x *exchange) guard() bool {
 	x.judged, x.held = true, x.verdict.Admitted
 	x.g.metrics.countMessages(&x.verdict)
 	x.g.metrics.countMessageTrials(x.verdict.Trials)
+	x.overhear()
 	if x.verdict.Admitted {
 		return true
 	}

@@ -1,7 +1,5 @@
 package proxy
 
-import "github.com/chatshipper/gateway/internal/upstream"
-
 // NotReady lists why the gateway should get no traffic; empty means ready.
 func (g *Gateway) NotReady() []string {
 	var why []string
@@ -15,16 +13,4 @@ func (g *Gateway) NotReady() []string {
 		why = append(why, "store")
 	}
 	return why
-}
-
-// Upstream is what operators may know of the upstream.
-type Upstream struct {
-	Servers        []upstream.Server `json:"servers"`
-	Retries        int64             `json:"retries"`
-	RetriesRefused int64             `json:"retries_refused"` // for want of budget
-}
-
-// Upstream tells how each server of the upstream stands.
-func (g *Gateway) Upstream() Upstream {
-	return Upstream{g.upstream.Servers(), g.upstream.Retries(), g.upstream.RetriesRefused()}
 }

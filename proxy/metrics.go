@@ -75,6 +75,7 @@ type metrics struct {
 	uninspected   []prometheus.Counter
 	events        []prometheus.Counter
 	panics        prometheus.Counter
+	lastFailure   lastError // of the upstream
 }
 
 // Decisions, the label of limit_decisions_total.
@@ -201,6 +202,9 @@ func (m *metrics) observeUpstream(answer *upstream.Response, err error, ns int64
 			m.upstreamTime.Observe(float64(ns) / 1e9)
 		}
 		m.upstreamError(failure.Reason)
+		if failure.Reason != upstream.ReasonSource { // which is the client's fault
+			m.lastFailure.note(err)
+		}
 	}
 }
 

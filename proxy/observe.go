@@ -79,6 +79,7 @@ func (x *exchange) finish() {
 	}
 	m.inFlight.Dec()
 	x.giveUpPlace()
+	x.remember(took, source)
 	if x.g.access != nil {
 		x.log(took, source)
 	}

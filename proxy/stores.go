@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chatshipper/gateway/internal/apierror"
@@ -28,6 +30,8 @@ type Shared interface {
 	Degraded() bool // it can't be used now
 	Ready() bool    // requests can be served all the same, or it can be used
 	Failed(op string) uint64
+	// LastFailure is why the last call that failed did; empty for none.
+	LastFailure() (at time.Time, cause string)
 	// What the stores of this process tell by Look, of the counts of all gateways.
 	// An error says why they can't be told; what is told then is what this gateway
 	// counts alone.
@@ -71,7 +75,7 @@ func (g *Gateway) measureShared(f factory) {
 	f.gaugeFunc("store_degraded", "1 while a shared store can't be used.", nil, func() float64 {
 		return oneIf(shared != nil && shared.Degraded())
 	})
-	for _, op := range []string{"limit", "reserve", "settle", "reply"} {
+	for _, op := range storeOps {
 		f.counterFunc("store_errors_total", "Failed calls to a shared store, by operation.", prometheus.Labels{"op": op}, func() float64 {
 			if shared == nil {
 				return 0

@@ -101,12 +101,14 @@ func (n *node) reload(path string) (needsRestart []string, err error) {
 	}
 	if err != nil {
 		n.reloaded.Set(0)
+		n.known.refused(err)
 		n.logger.Error("configuration was not reloaded; the last good one stays in force", "error", err)
 		return nil, err
 	}
 	needsRestart = n.outOfReach(cfg, fixed)
 	n.reloaded.Set(1)
 	n.reloadedAt.SetToCurrentTime()
+	n.known.adopted(path, cfg, &lastReload{At: time.Now().UTC().Truncate(time.Second), Successful: true, NeedsRestart: needsRestart})
 	n.logger.Info("configuration was reloaded", "changed", n.current.Changes(cfg), "needs_restart", needsRestart)
 	n.current = cfg
 	for _, warning := range cfg.Warnings() {

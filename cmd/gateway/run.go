@@ -25,6 +25,7 @@ func runGateway(ctx context.Context, args []string, c console) error {
 	if err != nil {
 		return &failure{exitConfig, fmt.Errorf("%s: %w", path, err)}
 	}
+	n.known.adopted(path, cfg, nil)
 	for _, warning := range cfg.Warnings() {
 		n.logger.Warn(warning)
 	}

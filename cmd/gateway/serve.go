@@ -15,6 +15,7 @@ import (
 	"github.com/chatshipper/gateway/internal/accesslog"
 	"github.com/chatshipper/gateway/internal/admin"
 	"github.com/chatshipper/gateway/internal/config"
+	webconsole "github.com/chatshipper/gateway/internal/console"
 	"github.com/chatshipper/gateway/internal/systemd"
 	"github.com/chatshipper/gateway/internal/trace"
 	"github.com/chatshipper/gateway/proxy"
@@ -29,6 +30,8 @@ type node struct {
 	access  *accesslog.Log
 	gateway *proxy.Gateway
 	admin   *admin.Server
+	console *webconsole.Console
+	known   known
 	certificates
 	reloads *reloads // nil: nobody follows a file
 	manager systemd.Manager
@@ -68,8 +71,10 @@ func build(cfg *config.Config, c console, r *reloads) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.known.adopted("", cfg, nil)
+	n.console = n.newConsole()
 	deps := admin.Deps{
-		Registry: n.registry, Ready: n.gateway.NotReady, Facts: n.facts, API: n.api(), Version: version, Started: time.Now(),
+		Registry: n.registry, Ready: n.gateway.NotReady, API: n.api(), Console: doors(n.console),
 		Log: n.logger, Audit: newLogger(cfg.Log, c.err, slog.LevelInfo), TLS: n.server("admin"),
 	}
 	if r != nil {
@@ -113,6 +118,7 @@ func (n *node) serve(ctx context.Context, ready func(public, admin net.Addr)) er
 	}
 	failed := make(chan error, 2)
 	settle := n.stores.tend(n.cfg.Store.Memory.SnapshotInterval, n.gateway.Now)
+	unwatch := watch(n.console)
 	go func() { failed <- n.gateway.Serve(public) }()
 	go func() { failed <- n.admin.Serve(private) }()
 	ready(public.Addr(), private.Addr())
@@ -125,15 +131,15 @@ func (n *node) serve(ctx context.Context, ready func(public, admin net.Addr)) er
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	err = errors.Join(err, n.stop())
+	err = errors.Join(err, n.stop(unwatch))
 	settle()
 	n.logger.Info("gateway has stopped")
 	return err
 }
 
 // stop drains: not ready but serving for shutdown_delay, then what is in flight
-// within drain_timeout.
-func (n *node) stop() error {
+// within drain_timeout. Those who watch see it to the end.
+func (n *node) stop(unwatch func()) error {
 	n.logger.Info("gateway is draining", "delay", n.cfg.Listen.ShutdownDelay.String(), "timeout", n.cfg.Listen.DrainTimeout.String())
 	n.stopping()
 	n.gateway.Withdraw()
@@ -144,6 +150,7 @@ func (n *node) stop() error {
 		n.logger.Warn("gateway cut off requests in flight", "error", err)
 	}
 	flush(n.tracer)
+	unwatch()
 	err := n.admin.Shutdown(ctx)
 	if n.access != nil {
 		err = errors.Join(err, n.access.Close())

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// policy lets a browser do nothing with an answer but show it.
+const policy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
 // protect sets the headers of every answer: nothing here may be cached, framed,
 // guessed at or used by another site.
 func protect(h http.Header) {

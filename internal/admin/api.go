@@ -15,8 +15,6 @@ import (
 type API struct {
 	Explain func(q Question) (any, error) // errors say what of the question can't be understood
 	Top     func(n int) any
-	// Upstream tells of the servers of the upstream.
-	Upstream func() any
 	// Reset forgets what was sent to a conversation; reported says who asked, for
 	// the audit log.
 	Reset func(conversation string, withToken bool) (any, error)
@@ -44,9 +42,6 @@ func (s *Server) apiDoors(api API) {
 	}
 	if api.Top != nil {
 		s.doors["/admin/v1/top"] = door{Handler: top(api.Top)}
-	}
-	if api.Upstream != nil {
-		s.doors["/admin/v1/upstream"] = door{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { reply(w, api.Upstream(), nil) })}
 	}
 	if api.Reset != nil {
 		s.doors["/admin/v1/loopguard/reset"] = door{Handler: s.reset(api.Reset), asks: true, changes: true}

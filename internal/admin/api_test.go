@@ -19,8 +19,7 @@ func withAPI(t *testing.T, cfg Config) (s *Server, asked *[]string) {
 			*asked = append(*asked, strings.Join([]string{q.IP, q.Key, q.User, q.Role, q.Conversation, string(q.Message)}, "|"))
 			return q, nil
 		},
-		Top:      func(n int) any { return n },
-		Upstream: func() any { return "all is well" },
+		Top: func(n int) any { return n },
 		Reset: func(conversation string, withToken bool) (any, error) {
 			*asked = append(*asked, "reset "+conversation)
 			return withToken, nil
@@ -98,9 +97,6 @@ func TestABodyThatIsNoQuestion(t *testing.T) {
 	if r := get(s, "GET", "/admin/v1/top?n=7", "localhost"); text(t, r) != "7\n" {
 		t.Error("the number of the most refused is not passed on")
 	}
-	if r := get(s, "GET", "/admin/v1/upstream", "localhost"); text(t, r) != "\"all is well\"\n" {
-		t.Error("what is known of the upstream is not told")
-	}
 	if r := get(s, "DELETE", "/admin/v1/top", "localhost"); r.StatusCode != 405 || r.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("DELETE: %d", r.StatusCode)
 	}
@@ -111,7 +107,7 @@ func TestABodyThatIsNoQuestion(t *testing.T) {
 
 func TestWithoutAnAPIThereIsNone(t *testing.T) {
 	s := server(t, DefaultConfig(), deps())
-	for _, path := range []string{"/admin/v1/explain", "/admin/v1/top", "/admin/v1/upstream", "/admin/v1/loopguard/reset"} {
+	for _, path := range []string{"/admin/v1/explain", "/admin/v1/top", "/admin/v1/loopguard/reset"} {
 		if r := get(s, "GET", path, "localhost"); r.StatusCode != 404 {
 			t.Errorf("%s: %d", path, r.StatusCode)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 )
@@ -55,6 +56,22 @@ func (g *guard) authorised(r *http.Request) bool {
 // Such a page can choose any name for itself, but no address.
 func (g *guard) hostAllowed(host string) bool {
 	return !g.localOnly || isLoopback(hostOf(host))
+}
+
+// isForeign reports whether a browser says that a page of another site asks. Such a
+// page could not read the answer, but keep a stream open.
+func isForeign(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+	default:
+		return r.Header.Get("Sec-Fetch-Mode") != "navigate" // a link that somebody follows
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err != nil || !strings.EqualFold(u.Host, r.Host)
 }
 
 // hostOf is the host of an address, in lower case, without the port and the

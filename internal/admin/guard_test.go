@@ -23,7 +23,7 @@ func TestTheTokenGuardsTheRest(t *testing.T) {
 	s := server(t, Config{Address: "0.0.0.0:9900", TokenFile: tokenFile(t, token+"\n"), Pprof: true}, deps())
 	f := func(want int, headers ...string) {
 		t.Helper()
-		for _, path := range []string{"/", "/debug/pprof/", "/debug/pprof/cmdline"} {
+		for _, path := range []string{"/admin/v1/seen", "/debug/pprof/", "/debug/pprof/cmdline"} {
 			r := get(s, "GET", path, "gateway.internal:9900", headers...)
 			if r.StatusCode != want {
 				t.Errorf("%s with %q: %d, want %d", path, headers, r.StatusCode, want)
@@ -63,7 +63,7 @@ func TestAStrangersNameDoesNotLeadToTheConsole(t *testing.T) {
 	f := func(address, host string, want int) {
 		t.Helper()
 		s := server(t, Config{Address: address, Pprof: true}, deps())
-		for _, path := range []string{"/", "/debug/pprof/cmdline"} {
+		for _, path := range []string{"/", "/admin/v1/seen", "/debug/pprof/cmdline"} {
 			if r := get(s, "GET", path, host); r.StatusCode != want {
 				t.Errorf("%s on %s as %q: %d, want %d", path, address, host, r.StatusCode, want)
 			}
@@ -79,4 +79,39 @@ func TestAStrangersNameDoesNotLeadToTheConsole(t *testing.T) {
 	}
 	f(":9900", "evil.test", 200) // not on loopback: validation demands a token there
 	wantRefusal(t, get(server(t, DefaultConfig(), deps()), "GET", "/", "evil.test"), 421)
+}
+
+// A browser can't send a token before a page has asked for it.
+func TestThePageIsShownWithoutTheTokenButNotToAStranger(t *testing.T) {
+	s := server(t, Config{Address: "127.0.0.1:9900", TokenFile: tokenFile(t, token)}, deps())
+	if r := get(s, "GET", "/", "localhost"); r.StatusCode != 200 || text(t, r) != "page" || r.Header.Get("X-Admin-Token") != "required" {
+		t.Errorf("the page: %d %v", r.StatusCode, r.Header)
+	}
+	if r := get(server(t, DefaultConfig(), deps()), "GET", "/", "localhost"); r.Header.Get("X-Admin-Token") != "" {
+		t.Error("no token is needed, but the page is told to ask for one")
+	}
+	wantRefusal(t, get(s, "GET", "/", "evil.test"), 421)
+	wantRefusal(t, get(s, "GET", "/admin/v1/seen", "localhost"), 401)
+	wantRefusal(t, get(s, "POST", "/", "localhost"), 405)
+}
+
+// A page of another site can read no answer, and here it gets none either.
+func TestAPageOfAnotherSiteSeesNothing(t *testing.T) {
+	s := server(t, DefaultConfig(), deps())
+	f := func(want int, headers ...string) {
+		t.Helper()
+		if r := get(s, "GET", "/admin/v1/seen", "localhost:9900", headers...); r.StatusCode != want {
+			t.Errorf("%q: %d, want %d", headers, r.StatusCode, want)
+		}
+	}
+	f(200)
+	f(200, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors")
+	f(200, "Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate")
+	f(200, "Origin: http://localhost:9900")
+	f(200, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate") // a link in a runbook
+	f(403, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors")
+	f(403, "Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: cors")
+	f(403, "Origin: https://evil.test")
+	f(403, "Origin: http://localhost:1")
+	f(403, "Origin: null")
 }

@@ -91,7 +91,7 @@ func TestAnotherTokenTakesEffectOnlyWhenCommitted(t *testing.T) {
 	old, next := Config{Address: "0.0.0.0:9900", TokenFile: tokenFile(t, token)}, Config{Address: "127.0.0.1:1", TokenFile: tokenFile(t, "next")}
 	s := server(t, old, deps())
 	ask := func(token string) int {
-		return get(s, "GET", "/", "gateway.internal", "Authorization: Bearer "+token).StatusCode
+		return get(s, "GET", "/admin/v1/seen", "gateway.internal", "Authorization: Bearer "+token).StatusCode
 	}
 	commit, err := s.Prepare(next)
 	if err != nil || ask(token) != 200 || ask("next") != 401 {

@@ -1,6 +1,6 @@
 // Package admin is the listener for operators and their tools: metrics, health,
-// profiles, a status page, an API for questions and the reload of the
-// configuration, on plain net/http and on a port of its own. What it shows and
+// profiles, an API for questions, the reload of the configuration and whatever
+// console it is given, on plain net/http and on a port of its own. What it shows and
 // what it may set off is handed to it: it knows neither the rules nor the
 // requests of the gateway.
 package admin
@@ -26,10 +26,8 @@ import (
 type Deps struct {
 	Registry *prometheus.Registry
 	Ready    func() []string // why the gateway can't serve, in a few words each; empty means that it can
-	Facts    func() []Fact   // further lines of the status page; may be nil
 	API      API
-	Version  string
-	Started  time.Time    // when the process started
+	Console  Console
 	Log      *slog.Logger // for what net/http reports; nil means slog.Default
 	Audit    *slog.Logger // gets a line for every change that is asked for; nil means Log
 
@@ -40,8 +38,14 @@ type Deps struct {
 	Reload func(ctx context.Context) (needsRestart []string, err error)
 }
 
-// Fact is one line of the status page.
-type Fact struct{ Name, Value string }
+// Console is what a browser is shown, by path.
+type Console struct {
+	// Shell is the page and what it loads. It must hold nothing that is worth a
+	// token: a browser gets it without one, because it has none to send before the
+	// page asks for it.
+	Shell map[string]http.Handler
+	Data  map[string]http.Handler // what there is to see, behind the token
+}
 
 // Server serves the admin listener.
 type Server struct {
@@ -58,6 +62,8 @@ type Server struct {
 type door struct {
 	http.Handler
 	public  bool // for probes and scrapers: no token, any Host
+	shell   bool // the console's page: no token
+	private bool // never asked for by a page of another site, not even to look
 	asks    bool // takes POST too
 	changes bool // takes POST only
 }
@@ -91,10 +97,15 @@ func New(cfg Config, d Deps) (*Server, error) {
 	s := &Server{deps: d, foreign: http.NewCrossOriginProtection()}
 	s.guard.Store(&g)
 	s.doors = map[string]door{
-		"/":        {Handler: http.HandlerFunc(s.page)},
 		"/healthz": {Handler: http.HandlerFunc(healthz), public: true},
 		"/readyz":  {Handler: http.HandlerFunc(s.readyz), public: true},
 		"/metrics": {Handler: metrics(d.Registry), public: true},
+	}
+	for at, page := range d.Console.Shell {
+		s.doors[at] = door{Handler: page, shell: true}
+	}
+	for at, data := range d.Console.Data {
+		s.doors[at] = door{Handler: data, private: true}
 	}
 	s.apiDoors(d.API)
 	if d.Reload != nil {
@@ -142,7 +153,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	door, found := s.find(r.URL.Path)
 	guard := s.guard.Load()
 	switch {
-	case !door.public && !guard.authorised(r):
+	case !door.public && !door.shell && !guard.authorised(r):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="gateway admin"`)
 		refuse(w, http.StatusUnauthorized, "This page needs the admin token. Send it as 'Authorization: Bearer <token>'.")
 	case !door.public && !guard.hostAllowed(r.Host):
@@ -162,9 +173,12 @@ func (s *Server) open(d *door, w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusMethodNotAllowed, "This method is not allowed here. Use "+strings.ReplaceAll(allow, ", ", " or ")+".")
 		return
 	}
-	if err := s.foreign.Check(r); err != nil {
+	if err := s.foreign.Check(r); err != nil || d.private && isForeign(r) {
 		refuse(w, http.StatusForbidden, "A page of another site may ask nothing here.")
 		return
+	}
+	if d.shell && s.guard.Load().needToken {
+		w.Header().Set("X-Admin-Token", "required") // so that the page asks for it before it is refused
 	}
 	d.ServeHTTP(w, r)
 }

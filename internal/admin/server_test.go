@@ -1,17 +1,13 @@
 package admin
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -26,10 +22,13 @@ func deps(reasons ...string) Deps {
 	return Deps{
 		Registry: registry,
 		Ready:    func() []string { return reasons },
-		Facts:    func() []Fact { return []Fact{{"Last reload", "<b>fine</b>"}} },
-		Version:  "v1.2.3",
-		Started:  time.Now().Add(-90 * time.Minute),
+		Console:  Console{Shell: map[string]http.Handler{"/": said("page")}, Data: map[string]http.Handler{"/admin/v1/seen": said("data")}},
 	}
+}
+
+// said answers with a word.
+func said(word string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, word) })
 }
 
 func server(t *testing.T, cfg Config, d Deps) *Server {
@@ -105,47 +104,6 @@ func TestReadinessSaysWhyNot(t *testing.T) {
 	want := `{"message":"not ready: draining, upstream down","status":503,"ready":false,"reasons":["draining","upstream down"]}` + "\n"
 	if got := text(t, r); r.StatusCode != http.StatusServiceUnavailable || got != want {
 		t.Errorf("got %d %s", r.StatusCode, got)
-	}
-}
-
-func TestThePageSaysTheStateInWords(t *testing.T) {
-	f := func(d Deps, cfg Config, want, not string) {
-		t.Helper()
-		r := get(server(t, cfg, d), "GET", "/", "localhost:9900")
-		body := text(t, r)
-		if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(body, want) {
-			t.Errorf("got %d %s, want %q in it", r.StatusCode, body, want)
-		}
-		if not != "" && strings.Contains(body, not) {
-			t.Errorf("got %s, want no %q", body, not)
-		}
-	}
-	cfg := DefaultConfig()
-	f(deps(), cfg, "Ready: requests are being served.", "<script")
-	f(deps("draining"), cfg, "Not ready: draining.", "Ready:")
-	f(deps(), cfg, "v1.2.3", "/debug/pprof")
-	f(deps(), cfg, "1h30m0s", "")
-	f(deps(), cfg, "&lt;b&gt;fine&lt;/b&gt;", "<b>")
-	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
-		f(deps(), cfg, `href="`+path+`"`, "")
-	}
-	cfg.Pprof = true
-	f(deps(), cfg, `href="/debug/pprof/"`, "")
-	d := deps()
-	d.Facts = nil
-	f(d, cfg, "Running for", "Last reload")
-}
-
-func TestThePolicyAllowsTheStyleAndNothingElse(t *testing.T) {
-	r := get(server(t, DefaultConfig(), deps()), "GET", "/", "localhost")
-	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(text(t, r))
-	if len(style) != 2 {
-		t.Fatal("the page has no style")
-	}
-	sum := sha256.Sum256([]byte(style[1]))
-	want := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; "
-	if got := r.Header.Get("Content-Security-Policy"); !strings.HasPrefix(got, want) {
-		t.Errorf("got %q, want it to start with %q", got, want)
 	}
 }
 

@@ -53,8 +53,14 @@ func TestWithoutAServerTheShareIsEnforcedHere(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
 	s, log := openFailing(t, server, func(c *Config) { c.Replicas = 3 })
+	if _, cause := s.LastFailure(); cause != "" {
+		t.Errorf("nothing has failed yet, but %q is told", cause)
+	}
 	server.kill()
 	breakdown(t, s)
+	if at, cause := s.LastFailure(); cause == "" || time.Since(at) > time.Minute {
+		t.Errorf("the last failure is told as %q at %v", cause, at)
+	}
 	now := time.Now().UnixNano()
 	admitted := 0
 	for range 50 {

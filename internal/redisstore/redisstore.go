@@ -86,6 +86,7 @@ type Store struct {
 	breakers [breakerCount]breaker
 	down     atomic.Int32 // breakers that are open, and 1 while there is no client
 	errors   [opCount]atomic.Uint64
+	failure  atomic.Pointer[failure]
 	names    names
 	stop     context.CancelFunc
 	stopped  context.Context
@@ -164,6 +165,7 @@ func (s *Store) call(op Op, script *rueidis.Lua, keys, args []string) ([]int64, 
 		return answer, nil
 	}
 	s.errors[op].Add(1)
+	s.noteFailure(err)
 	s.fail(b, keys[0], err)
 	return nil, err
 }
@@ -179,8 +181,26 @@ func (s *Store) run(ctx context.Context, c *client, script *rueidis.Lua, keys, a
 	return answer, nil
 }
 
+// failure is why a call failed.
+type failure struct {
+	at    time.Time
+	cause string
+}
+
+func (s *Store) noteFailure(err error) { s.failure.Store(&failure{time.Now(), err.Error()}) }
+
+// LastFailure is why the last call that failed did, or why the server could not be
+// reached; empty for none.
+func (s *Store) LastFailure() (at time.Time, cause string) {
+	if f := s.failure.Load(); f != nil {
+		return f.at, f.cause
+	}
+	return time.Time{}, ""
+}
+
 // degrade counts a part that is not asked any more, and says so for the first.
 func (s *Store) degrade(cause error) {
+	s.noteFailure(cause)
 	if s.down.Add(1) == 1 {
 		s.logger.Warn("cannot reach the shared store", "on_failure", s.cfg.OnFailure, "replicas", s.cfg.Replicas, "error", cause)
 	}
