@@ -8,7 +8,7 @@ headers=/usr/include/stdlib.h
 
 # command:Debian package
 needed=(make:make gcc:gcc git:git curl:curl node:nodejs npm:npm shellcheck:shellcheck promtool:prometheus
-	systemd-analyze:systemd mandoc:mandoc
+	systemd-analyze:systemd mandoc:mandoc chromium:chromium
 	buildah:buildah busybox:busybox-static redis-server:redis-server)
 
 install_packages() {
@@ -47,7 +47,7 @@ check_go() {
 install_npm_packages() {
 	local done=e2e/node_modules/.installed
 	if [ ! -e "$done" ] || ! cmp -s e2e/package-lock.json "$done"; then
-		echo 'installing npm packages into e2e/node_modules: the official SDK, routers and body parsers, pinned by e2e/package-lock.json'
+		echo 'installing npm packages into e2e/node_modules: the official SDK, routers and body parsers, what drives a browser, pinned by e2e/package-lock.json'
 		(cd e2e && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 		find e2e/node_modules -name '.env*' -type f -delete
 		cp e2e/package-lock.json "$done"
