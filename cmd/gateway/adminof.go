@@ -7,12 +7,15 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/chatshipper/gateway/internal/config"
 )
 
 // adminOf is a running gateway's admin listener.
@@ -53,19 +56,53 @@ func (a adminOf) client() (*http.Client, error) {
 	}}}, nil
 }
 
-// post asks the listener and returns the body of a success.
+// adminFlags are the flags of every command that asks a running gateway.
+type adminFlags struct{ file, address, tokenFile *string }
+
+func addAdminFlags(fs *flag.FlagSet) adminFlags {
+	return adminFlags{
+		fs.String("config", "", "configuration `FILE` of the running gateway: where its admin listener is, and its token"),
+		fs.String("admin", "127.0.0.1:9900", "`ADDR` of the admin listener, without --config"),
+		fs.String("token-file", "", "`FILE` with the admin token, without --config"),
+	}
+}
+
+// where is the listener that the flags name.
+func (f adminFlags) where() (adminOf, error) {
+	if *f.file == "" {
+		return adminOf{address: *f.address, tokenFile: *f.tokenFile}, nil
+	}
+	cfg, err := config.Load(*f.file, os.LookupEnv)
+	if err != nil {
+		return adminOf{}, &failure{exitConfig, err}
+	}
+	return adminOf{address: reachable(cfg.Admin.Address), tokenFile: cfg.Admin.TokenFile, certFile: cfg.Admin.TLS.CertFile}, nil
+}
+
+// post asks the listener a question and returns the body of a success.
 func (a adminOf) post(ctx context.Context, path string, question any) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
 	body, err := json.Marshal(question)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write the question: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.scheme()+a.address+path, bytes.NewReader(body))
+	return a.ask(ctx, http.MethodPost, path, bytes.NewReader(body))
+}
+
+// get returns what the listener shows.
+func (a adminOf) get(ctx context.Context, path string) ([]byte, error) {
+	return a.ask(ctx, http.MethodGet, path, http.NoBody)
+}
+
+func (a adminOf) ask(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, a.scheme()+a.address+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("cannot ask %s: %w", a.address, err)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	if a.tokenFile != "" {
 		token, err := os.ReadFile(a.tokenFile)
 		if err != nil {

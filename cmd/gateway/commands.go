@@ -26,6 +26,7 @@ func commands() []command {
 		{"config", "--config FILE | --schema | --example", "print the effective configuration without secrets; or its schema, or an example", runConfig},
 		{"healthcheck", "--config FILE", "exit 0 when the running gateway is ready", runHealthcheck},
 		{"explain", "[--config FILE | --admin ADDR --token-file FILE] [--ip ADDRESS] [--key KEY | --key-file FILE] [--user ID] [--role ROLE] [--conversation ID] [--message JSON] [--json]", "ask the running gateway how the counters stand that a request would meet", runExplain},
+		{"top", "[--config FILE | --admin ADDR --token-file FILE] [--once] [--json]", "show the running gateway as the console does: traffic, blocks, limits and decisions, once a second", runTop},
 		{"completion", "--shell SHELL", "print what makes bash, zsh or fish complete this command", runCompletion},
 		{"man", "", "print the manual page, for mandoc or man -l", runMan},
 		{"version", "", "print version, commit and Go version", runVersion},

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/chatshipper/gateway/internal/admin"
-	"github.com/chatshipper/gateway/internal/config"
 	"github.com/chatshipper/gateway/proxy"
 )
 
@@ -20,9 +19,7 @@ import (
 func runExplain(ctx context.Context, args []string, c console) error {
 	var q admin.Question
 	fs := flag.NewFlagSet("explain", flag.ContinueOnError)
-	file := fs.String("config", "", "configuration `FILE` of the running gateway: where its admin listener is, and its token")
-	address := fs.String("admin", "127.0.0.1:9900", "`ADDR` of the admin listener, without --config")
-	tokenFile := fs.String("token-file", "", "`FILE` with the admin token, without --config")
+	listener := addAdminFlags(fs)
 	fs.StringVar(&q.IP, "ip", "", "`ADDRESS` of the client, or its digest in the access log")
 	fs.StringVar(&q.Key, "key", "", "API key, or its digest; better use --key-file")
 	keyFile := fs.String("key-file", "", "`FILE` with the API key; - is standard input")
@@ -43,13 +40,9 @@ func runExplain(ctx context.Context, args []string, c console) error {
 		}
 		q.Message = json.RawMessage(*message)
 	}
-	where := adminOf{address: *address, tokenFile: *tokenFile}
-	if *file != "" {
-		cfg, err := config.Load(*file, os.LookupEnv)
-		if err != nil {
-			return &failure{exitConfig, err}
-		}
-		where = adminOf{address: reachable(cfg.Admin.Address), tokenFile: cfg.Admin.TokenFile, certFile: cfg.Admin.TLS.CertFile}
+	where, err := listener.where()
+	if err != nil {
+		return err
 	}
 	answer, err := where.post(ctx, "/admin/v1/explain", q)
 	if err != nil {
