@@ -21,9 +21,9 @@ func withAPI(t *testing.T, cfg Config) (s *Server, asked *[]string) {
 		},
 		Top:      func(n int) any { return n },
 		Upstream: func() any { return "all is well" },
-		Reset: func(conversation string, withToken bool) (any, error) {
+		Reset: func(conversation string) (string, error) {
 			*asked = append(*asked, "reset "+conversation)
-			return withToken, nil
+			return "d1ge57", nil
 		},
 	}
 	return server(t, cfg, d), asked
