@@ -32,7 +32,9 @@ func TestTheCheckSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 	f("", func(*Config) {})
-	f("", func(c *Config) { c.Addresses[0], c.TLS = secure, TLS{Enabled: true, CAFile: cert, ServerName: "redis.test"} })
+	f("", func(c *Config) {
+		c.Addresses[0], c.TLS = secure, TLS{Enabled: true, CAFile: cert, ServerName: "redis.test"}
+	})
 	f("WRONGPASS", func(c *Config) { c.Password = "another password" })
 	f("WRONGPASS", func(c *Config) { c.Username = "nobody" })
 	f("wants a password", func(c *Config) { c.Password = "" })
@@ -40,7 +42,9 @@ func TestTheCheckSaysWhatIsWrong(t *testing.T) {
 	f("connection refused", func(c *Config) { c.Addresses[0] = "127.0.0.1:" + freePort(t) })
 	f("speaks no TLS", func(c *Config) { c.TLS = TLS{Enabled: true, CAFile: cert, ServerName: "redis.test"} })
 	f("speaks TLS", func(c *Config) { c.Addresses[0] = secure })
-	f("another.test", func(c *Config) { c.Addresses[0], c.TLS = secure, TLS{Enabled: true, CAFile: cert, ServerName: "another.test"} })
+	f("another.test", func(c *Config) {
+		c.Addresses[0], c.TLS = secure, TLS{Enabled: true, CAFile: cert, ServerName: "another.test"}
+	})
 	f("cannot read store.redis.tls.ca_file", func(c *Config) { c.TLS = TLS{Enabled: true, CAFile: "missing"} })
 	f("store.redis.timeout is 1ns", func(c *Config) { c.Timeout = 1 })
 }
