@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	otlpcollector "go.opentelemetry.io/proto/slim/otlp/collector/trace/v1"
@@ -17,7 +18,8 @@ import (
 // collector takes spans by OTLP/HTTP as an OpenTelemetry Collector does, by the
 // types that it uses itself.
 type collector struct {
-	url string
+	url     string
+	refuses atomic.Bool
 
 	mu      sync.Mutex
 	spans   []*otlp.Span
@@ -45,6 +47,10 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil || r.Method != http.MethodPost || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/x-protobuf" {
 		c.faults = append(c.faults, fmt.Sprintf("%s %s with %v: %v", r.Method, r.URL, r.Header, err))
 		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if c.refuses.Load() {
+		w.WriteHeader(http.StatusForbidden)
 		return
 	}
 	c.headers = append(c.headers, r.Header)
