@@ -18,7 +18,8 @@ const canaries = `
 admin: {address: %ADMIN%, token_file: %DIR%/admin, pprof: true}
 webhook: {secret: "${CANARY_WEBHOOK}"}
 identity: {jwt: {secret_file: %DIR%/jwt}}
-store: {redis: {password: canary-inline-a8c1}}
+store: {redis: {password: canary-inline-a8c1, key_secret: canary-inline-key-4411, sentinel: {password: canary-inline-sentinel-90fe}}}
+tracing: {otlp_endpoint: "http://127.0.0.1:1", headers_file: %DIR%/tracing, sample_ratio: 1}
 log: {level: debug}
 `
 
@@ -27,11 +28,11 @@ func secrets(t *testing.T, g *gateway) (text string, hidden []string) {
 	t.Helper()
 	t.Setenv("CANARY_WEBHOOK", "canary-environment-77d2")
 	dir := t.TempDir()
-	hidden = []string{"canary-inline-a8c1", "canary-environment-77d2"}
-	for _, name := range []string{"admin", "jwt"} {
+	hidden = []string{"canary-inline-a8c1", "canary-inline-key-4411", "canary-inline-sentinel-90fe", "canary-environment-77d2"}
+	for name, before := range map[string]string{"admin": "", "jwt": "", "tracing": "authorization="} {
 		secret := "canary-" + name + "-file-5be0"
 		hidden = append(hidden, secret)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(before+secret+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

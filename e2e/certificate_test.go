@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,48 +10,18 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// traffic asks the gateway over TLS from several clients, half of them on kept
-// connections and half on a new one each time, until it is stopped.
-type traffic struct {
-	wg           sync.WaitGroup
-	stop         context.CancelFunc
-	sent, failed atomic.Int64
-	mu           sync.Mutex
-	first        error
-	seen         sync.Map // the certificates that new connections saw
-}
+// witness sees the certificates that new connections meet.
+type witness struct{ seen sync.Map }
 
-func startTraffic(t *testing.T, url string, roots func() []*x509.CertPool) *traffic {
-	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	load := &traffic{stop: stop}
-	for i := range 4 {
-		transport := &http.Transport{
-			DisableKeepAlives: i%2 == 0,
-			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true, VerifyConnection: load.verify(roots)},
-		}
-		load.wg.Go(func() {
-			defer transport.CloseIdleConnections()
-			client := &http.Client{Timeout: patience, Transport: transport}
-			for ctx.Err() == nil {
-				load.ask(client, url)
-				time.Sleep(5 * time.Millisecond)
-			}
-		})
-	}
-	return load
-}
-
-// verify accepts only what one of the roots signed, whichever is current.
-func (l *traffic) verify(roots func() []*x509.CertPool) func(tls.ConnectionState) error {
-	return func(state tls.ConnectionState) error {
+// transport accepts only what one of the roots signed, whichever is current.
+func (w *witness) transport(roots func() []*x509.CertPool) *http.Transport {
+	return &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(state tls.ConnectionState) error {
 		leaf := state.PeerCertificates[0]
-		l.seen.Store(string(leaf.Raw), true)
+		w.seen.Store(string(leaf.Raw), true)
 		err := errors.New("nobody who is trusted signed it")
 		for _, pool := range roots() {
 			if _, err = leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: "127.0.0.1"}); err == nil {
@@ -60,36 +29,11 @@ func (l *traffic) verify(roots func() []*x509.CertPool) func(tls.ConnectionState
 			}
 		}
 		return err
-	}
+	}}}
 }
 
-func (l *traffic) ask(client *http.Client, url string) {
-	l.sent.Add(1)
-	req, err := http.NewRequest(http.MethodGet, url, http.NoBody)
-	if err == nil {
-		var a answer
-		if a, err = exchange(client, req); err == nil && a.status != 200 {
-			err = fmt.Errorf("answered %s", a)
-		}
-	}
-	if err != nil {
-		l.failed.Add(1)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.first == nil {
-			l.first = err
-		}
-	}
-}
-
-func (l *traffic) end() (sent, failed int64, first error) {
-	l.stop()
-	l.wg.Wait()
-	return l.sent.Load(), l.failed.Load(), l.first
-}
-
-func (l *traffic) certificates() (n int) {
-	l.seen.Range(func(any, any) bool { n++; return true })
+func (w *witness) certificates() (n int) {
+	w.seen.Range(func(any, any) bool { n++; return true })
 	return n
 }
 
@@ -109,7 +53,7 @@ func renew(t *testing.T, certFile, keyFile string) *x509.CertPool {
 	return authority
 }
 
-func TestACertificateIsSwappedUnderTrafficWithoutAFailedRequest(t *testing.T) {
+func TestACertificateIsSwappedUnderLoadWithoutAFailedRequest(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, authority, _ := identityOf(t)
 	roots := []*x509.CertPool{authority}
@@ -121,18 +65,19 @@ func TestACertificateIsSwappedUnderTrafficWithoutAFailedRequest(t *testing.T) {
 		defer mu.Unlock()
 		return slices.Clone(roots)
 	}
-	g := startGateway(t, startStub(t, nil).URL, setup{
+	seen, clients := &onceOnly{posts: map[string]int{}}, new(witness)
+	g := startGateway(t, startStub(t, seen.handle).URL, setup{
 		listen: "tls: {cert_file: " + certFile + ", key_file: " + keyFile + "}", rest: noRequestLimits,
 	})
-	load := startTraffic(t, "https://"+g.address+"/v2/users", known)
+	load := startLoad(t, "https://"+g.address+"/v2/users", clients.transport(known))
 	renewals := 0
-	for deadline := time.Now().Add(swapTime()); time.Now().Before(deadline) || renewals < 2; {
+	for end := time.Now().Add(loadTime); time.Now().Before(end); {
 		mu.Lock() // so that nobody sees it before it is trusted
 		roots = append(roots, renew(t, certFile, keyFile))
 		mu.Unlock()
 		renewals++
 		eventually(t, "the renewed certificate is in use", func() error {
-			if n := load.certificates(); n <= renewals {
+			if n := clients.certificates(); n <= renewals {
 				return fmt.Errorf("clients saw %d certificates", n)
 			}
 			return nil
@@ -148,23 +93,11 @@ func TestACertificateIsSwappedUnderTrafficWithoutAFailedRequest(t *testing.T) {
 		}
 		return nil
 	})
-	sent, failed, first := load.end()
-	if failed > 0 || sent < 100 {
-		t.Errorf("%d of %d requests failed, the first with: %v", failed, sent, first)
-	}
-	if n := load.certificates(); n != renewals+1 {
+	load.wantNoFailure(t, fmt.Sprintf("%d renewals", renewals))
+	seen.wantNoRepeat(t)
+	if n := clients.certificates(); n != renewals+1 {
 		t.Errorf("clients saw %d certificates, want %d", n, renewals+1)
 	}
-	t.Logf("%d requests, %d failed, %d renewals", sent, failed, renewals)
-}
-
-// swapTime is how long certificates are swapped under traffic: 30s, as a release
-// is checked, when GATEWAY_E2E_LONG is set.
-func swapTime() time.Duration {
-	if os.Getenv("GATEWAY_E2E_LONG") != "" {
-		return 30 * time.Second
-	}
-	return 4 * time.Second
 }
 
 func TestTheAdminListenerAndItsHealthcheckSpeakTLS(t *testing.T) {

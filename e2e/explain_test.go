@@ -173,7 +173,7 @@ func TestAnOperatorMayResetAConversation(t *testing.T) {
 	for _, want := range []int{201, 201, 429} {
 		wantStatus(t, send(), want)
 	}
-	if n := strings.Count(g.stderr.String(), `"msg":"audit","action":"loopguard_reset"`); n != 1 || strings.Contains(g.stderr.String(), conversation(1)) {
+	if n := strings.Count(g.stderr.String(), `"msg":"audit","action":"loopguard_reset","result":"done"`); n != 1 || strings.Contains(g.stderr.String(), conversation(1)) {
 		t.Errorf("%d lines of audit, or one with the conversation in clear:\n%s", n, g.stderr.String())
 	}
 }

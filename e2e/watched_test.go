@@ -20,6 +20,7 @@ import (
 type watched struct {
 	sandbox       *sandbox
 	redis         *redisServer
+	collector     *collector // of the spans of plain
 	plain, secure *gateway
 	client        *http.Client // of the one that speaks TLS
 	prometheus    *prometheus
@@ -28,16 +29,16 @@ type watched struct {
 }
 
 const (
-	plainSetup  = "webhook: {secret: " + webhookSecret + "}\nstore: {kind: redis, redis: {addresses: [%q], key_secret: a secret of the tests, timeout: 5s}}\n"
+	plainSetup  = "webhook: {secret: " + webhookSecret + "}\nstore: {kind: redis, redis: {addresses: [%q], key_secret: a secret of the tests, timeout: 5s}}\ntracing: {otlp_endpoint: %q, sample_ratio: 1}\n"
 	secureSetup = "limits: {per_ip: {mode: shadow, window: 1m}, per_key: {mode: shadow, window: 1m}}\nstore: {memory: {max_bytes: 1MiB}}\n"
 )
 
 func startWatched(t *testing.T) *watched {
 	t.Helper()
 	certFile, keyFile, authority, _ := identityOf(t)
-	w := &watched{sandbox: startSandbox(t), redis: startRedis(t), board: readBoard(t)}
+	w := &watched{sandbox: startSandbox(t), redis: startRedis(t), collector: startCollector(t), board: readBoard(t)}
 	health := "health_check: {path: /sandbox/stats, interval: 200ms}"
-	w.plain = startGateway(t, w.sandbox.url(), setup{listen: "max_connections_per_ip: 30", upstream: health, rest: fmt.Sprintf(plainSetup, w.redis.address)})
+	w.plain = startGateway(t, w.sandbox.url(), setup{listen: "max_connections_per_ip: 30", upstream: health, rest: fmt.Sprintf(plainSetup, w.redis.address, w.collector.url)})
 	w.secure = startGateway(t, w.sandbox.url(), setup{
 		listen:   "shutdown_delay: 1500ms, tls: {cert_file: " + certFile + ", key_file: " + keyFile + "}",
 		upstream: health, rest: secureSetup,
@@ -124,6 +125,7 @@ func (w *watched) faults() []fault {
 			{"Retries", "sent again"},
 		}},
 		{"more requests at once than may be in flight", w.crowdOut, []sight{{"Load shed", ""}}},
+		{"a collector that wants no spans", func(*testing.T) { w.collector.refuses.Store(true) }, []sight{{"Spans", "exported"}, {"Spans", "refused"}}},
 		{"a configuration with a mistake, then a good one", w.misconfigure, []sight{{"Configuration", ""}}},
 		{"an instance that restarts", w.restart, []sight{
 			{"Draining", ""}, {"Instances", ""}, {"Youngest runs for", ""},

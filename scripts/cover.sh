@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=${1:?usage: scripts/cover.sh PROFILE}
 floor=90
-held='limiter loopguard internal/identity internal/apierror internal/balance internal/window'
+held='limiter loopguard internal/identity internal/apierror internal/balance internal/window internal/http1 internal/trace'
 
 awk -v floor="$floor" -v held="$held" -v module="$(go list -m)" '
 	NR == 1 { next }

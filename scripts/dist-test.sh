@@ -35,6 +35,10 @@ grep -q 'ExecStart=/usr/bin/gateway run --config /etc/gateway/gateway.yaml' "$ro
 if find "$root"/{usr,etc,lib} ! -user root -o ! -group root | grep -q .; then die 'a file of the package is not of root'; fi
 gzip -dc "$root/usr/share/man/man1/gateway.1.gz" | mandoc -Tlint -Wwarning || die 'the manual page is wrong'
 bash -n "$root/usr/share/bash-completion/completions/gateway"
+for file in zsh/vendor-completions/_gateway fish/vendor_completions.d/gateway.fish doc/chatshipper-gateway/config.example.yaml \
+	doc/chatshipper-gateway/copyright doc/chatshipper-gateway/changelog.gz; do
+	[ -s "$root/usr/share/$file" ] || die "the package lacks $file"
+done
 dpkg --root="$root" --force-script-chrootless --remove chatshipper-gateway >/dev/null
 [ ! -e "$root/usr/bin/gateway" ] || die 'removal left the program'
 [ -e "$root/etc/gateway/gateway.yaml" ] || die 'removal took the configuration'

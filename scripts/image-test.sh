@@ -74,6 +74,10 @@ look() {
 	want 'index .Docker.Config.Labels "org.opencontainers.image.version"' v0.0.0-test "$1"
 	want 'index .Docker.Config.Labels "org.opencontainers.image.revision"' 0123456789ab "$1"
 	want 'index .Docker.Config.Labels "org.opencontainers.image.licenses"' MIT "$1"
+	want 'index .Docker.Config.Labels "org.opencontainers.image.title"' gateway "$1"
+	want 'index .Docker.Config.Labels "org.opencontainers.image.source"' https://github.com/chatshipper/gateway "$1"
+	want 'index .Docker.Config.Labels "org.opencontainers.image.documentation"' https://github.com/chatshipper/gateway/blob/main/README.md "$1"
+	want 'index .Docker.Config.Labels "org.opencontainers.image.base.name"' scratch "$1"
 	c=$(buildah from "$image:$1")
 	containers+=("$c")
 	mounted=$(buildah mount "$c")

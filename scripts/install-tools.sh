@@ -8,7 +8,7 @@ headers=/usr/include/stdlib.h
 
 # command:Debian package
 needed=(make:make gcc:gcc git:git curl:curl node:nodejs npm:npm shellcheck:shellcheck promtool:prometheus
-	systemd-analyze:systemd mandoc:mandoc chromium:chromium
+	systemd-analyze:systemd mandoc:mandoc chromium:chromium haproxy:haproxy
 	buildah:buildah busybox:busybox-static redis-server:redis-server)
 
 install_packages() {
@@ -29,10 +29,13 @@ install_packages() {
 	"${as_root[@]}" apt-get update -qq
 	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
-	# Debian starts the server that it installs. The tests start one of their own.
-	if [[ " ${packages[*]} " == *' prometheus '* ]] && [ -d /run/systemd/system ]; then
-		"${as_root[@]}" systemctl disable --now prometheus.service
-	fi
+	# Debian starts the servers that it installs. The tests start their own.
+	local server
+	for server in prometheus haproxy; do
+		if [[ " ${packages[*]} " == *" $server "* ]] && [ -d /run/systemd/system ]; then
+			"${as_root[@]}" systemctl disable --now "$server.service"
+		fi
+	done
 }
 
 check_go() {

@@ -14,17 +14,6 @@ func (n *node) api() admin.API {
 			})
 		},
 		Top:   func(most int) any { return n.gateway.Top(most) },
-		Reset: n.resetConversation,
+		Reset: n.gateway.ResetConversation,
 	}
-}
-
-// resetConversation forgets what was sent to a conversation, and leaves a trace
-// of who did it. The conversation is named as the access log names it.
-func (n *node) resetConversation(id string, withToken bool) (any, error) {
-	short, err := n.gateway.ResetConversation(id)
-	if err != nil {
-		return nil, err
-	}
-	n.logger.Warn("audit", "action", "loopguard_reset", "conversation", short, "with_token", withToken)
-	return map[string]string{"message": "The conversation was reset: its bots begin anew.", "conversation": short}, nil
 }

@@ -70,6 +70,7 @@ func gathered(t *testing.T) []*dto.MetricFamily {
 	cfg.Listen.TLS.CertFile, cfg.Listen.TLS.KeyFile = cert, key
 	cfg.Admin.TLS.CertFile, cfg.Admin.TLS.KeyFile = cert, key
 	cfg.Upstream.TLS.CertFile, cfg.Upstream.TLS.KeyFile = cert, key
+	cfg.Tracing.TLS.CertFile, cfg.Tracing.TLS.KeyFile = cert, key
 	n, err := build(&cfg, console{io.Discard, io.Discard}, nil)
 	if err != nil {
 		t.Fatal(err)

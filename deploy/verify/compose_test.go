@@ -9,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
+	"sigs.k8s.io/yaml"
 )
 
 func loadCompose(t *testing.T) *types.Project {
@@ -80,6 +81,52 @@ func TestEveryFileOfTheComposeFileIsThere(t *testing.T) {
 	}
 	if files < 6 {
 		t.Errorf("looked at only %d files", files)
+	}
+}
+
+// The gateway of the scene counts in the Redis of the scene, and finds there every
+// secret that its configuration names.
+func TestTheGatewayOfTheSceneUsesItsRedis(t *testing.T) {
+	project := loadCompose(t)
+	var c struct {
+		Admin struct {
+			TokenFile string `json:"token_file"`
+		}
+		Store struct {
+			Kind  string
+			Redis struct {
+				Addresses     []string
+				KeySecret     string `json:"key_secret"`
+				KeySecretFile string `json:"key_secret_file"`
+			}
+		}
+	}
+	if err := yaml.Unmarshal(read(t, "dashboards/compose/gateway.yaml"), &c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Store.Kind != "redis" || len(c.Store.Redis.Addresses) == 0 || c.Store.Redis.KeySecret != "" {
+		t.Errorf("the store is %+v", c.Store)
+	}
+	for _, address := range c.Store.Redis.Addresses {
+		name, port, _ := strings.Cut(address, ":")
+		if redis, ok := project.Services[name]; !ok || port != "6379" || redis.Command[0] != "redis-server" {
+			t.Errorf("nobody is called %s", address)
+		}
+	}
+	if how := project.Services["gateway"].DependsOn["redis"].Condition; how != types.ServiceConditionHealthy {
+		t.Errorf("the gateway starts when redis is %q", how)
+	}
+	given := map[string]bool{}
+	for _, secret := range project.Services["gateway"].Secrets {
+		given["/run/secrets/"+secret.Source] = true
+	}
+	for _, file := range []string{c.Admin.TokenFile, c.Store.Redis.KeySecretFile} {
+		if !given[file] {
+			t.Errorf("%s is no secret that the gateway is given", file)
+		}
+	}
+	if secret := strings.TrimSpace(string(read(t, "dashboards/compose/store.secret"))); len(secret) < 16 {
+		t.Errorf("the secret has %d characters, the gateway wants 16", len(secret))
 	}
 }
 

@@ -15,9 +15,9 @@ import (
 type API struct {
 	Explain func(q Question) (any, error) // errors say what of the question can't be understood
 	Top     func(n int) any
-	// Reset forgets what was sent to a conversation; reported says who asked, for
-	// the audit log.
-	Reset func(conversation string, withToken bool) (any, error)
+	// Reset forgets what was sent to a conversation, and returns what the logs call
+	// it.
+	Reset func(conversation string) (digest string, err error)
 }
 
 // Question is a request that an operator asks about. Each part may be left out.
@@ -100,17 +100,23 @@ func top(answerTo func(n int) any) http.HandlerFunc {
 	}
 }
 
-func (s *Server) reset(forget func(conversation string, withToken bool) (any, error)) http.HandlerFunc {
+func (s *Server) reset(forget func(conversation string) (digest string, err error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var q struct {
 			Conversation string `json:"conversation"`
 		}
+		digest := ""
 		err := readBody(w, r, &q)
-		var out any
 		if err == nil {
-			out, err = forget(q.Conversation, s.guard.Load().needToken)
+			digest, err = forget(q.Conversation)
 		}
-		reply(w, out, err)
+		if err != nil {
+			s.audit(r, "loopguard_reset", "refused")
+			reply(w, nil, err)
+			return
+		}
+		s.audit(r, "loopguard_reset", "done", "conversation", digest)
+		reply(w, map[string]string{"message": "The conversation was reset: its bots begin anew.", "conversation": digest}, nil)
 	}
 }
 

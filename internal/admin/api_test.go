@@ -20,9 +20,9 @@ func withAPI(t *testing.T, cfg Config) (s *Server, asked *[]string) {
 			return q, nil
 		},
 		Top: func(n int) any { return n },
-		Reset: func(conversation string, withToken bool) (any, error) {
+		Reset: func(conversation string) (string, error) {
 			*asked = append(*asked, "reset "+conversation)
-			return withToken, nil
+			return "d1ge57", nil
 		},
 	}
 	return server(t, cfg, d), asked

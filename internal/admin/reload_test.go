@@ -44,6 +44,42 @@ func TestAReloadSaysWhatNeedsARestart(t *testing.T) {
 	}
 }
 
+// Every door that changes something leaves a line, whatever became of it, and
+// whatever else the log leaves out.
+func TestEveryChangeLeavesALine(t *testing.T) {
+	for path, ask := range map[string]struct{ body, action, more string }{
+		"/-/reload":                 {"", "reload", `"needs_restart":`},
+		"/admin/v1/loopguard/reset": {`{"conversation":"c1"}`, "loopguard_reset", `"conversation":"d1ge57"`},
+	} {
+		f := func(err error, result, more string) {
+			t.Helper()
+			d, log := reloading(nil, err)
+			d.Log = slog.New(slog.DiscardHandler) // as with log.level: error
+			d.API.Reset = func(string) (string, error) { return "d1ge57", err }
+			s := server(t, DefaultConfig(), d)
+			if len(changing(s)) != 2 {
+				t.Fatalf("this test knows of two doors that change something, there are %q", changing(s))
+			}
+			post(s, path, ask.body)
+			if line := log.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, `"msg":"audit","action":"`+ask.action+`","result":"`+result+`"`) || !strings.Contains(line, more) {
+				t.Errorf("%s left %q", path, line)
+			}
+		}
+		f(nil, "done", ask.more)
+		f(errors.New("no"), "refused", "")
+	}
+}
+
+// changing are the doors that change something.
+func changing(s *Server) (paths []string) {
+	for path, d := range s.doors {
+		if d.changes {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
 func TestARefusedReloadSaysEveryMistake(t *testing.T) {
 	d, log := reloading(nil, errors.New("gateway.yaml:1:1: one\ngateway.yaml:2:1: two"))
 	r := get(server(t, DefaultConfig(), d), "POST", "/-/reload", "localhost")

@@ -7,10 +7,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/chatshipper/gateway/internal/unit"
 )
 
 const canary = "c4n4ry"
@@ -113,3 +117,35 @@ func TestSecretFiles(t *testing.T) {
 		t.Errorf("unexpected secret %q", c.Webhook.Secret.Reveal())
 	}
 }
+
+// Every secret has a twin that names a file, and is named by what it is.
+func TestEverySecretMayStandInAFile(t *testing.T) {
+	found := 0
+	var look func(block reflect.Type, path string)
+	look = func(block reflect.Type, path string) {
+		for i := range block.NumField() {
+			f := block.Field(i)
+			key := f.Tag.Get("yaml")
+			switch {
+			case f.Type.Kind() == reflect.Struct:
+				look(f.Type, path+key+".")
+			case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
+				look(f.Type.Elem(), path+key+"[].")
+			case f.Type == reflect.TypeFor[unit.Secret]():
+				found++
+				if twin, ok := block.FieldByName(f.Name + "File"); !ok || twin.Tag.Get("yaml") != key+"_file" || twin.Type.Kind() != reflect.String || strings.Contains(path, "[]") {
+					t.Errorf("%s%s has no %s_file that is read", path, key, key)
+				}
+			case f.Type.Kind() == reflect.String && secretive.MatchString(key):
+				t.Errorf("%s%s is a plain string, which prints itself", path, key)
+			}
+		}
+	}
+	look(reflect.TypeFor[Config](), "")
+	if found < 6 {
+		t.Errorf("found only %d secrets", found)
+	}
+}
+
+// secretive are keys that sound like a secret.
+var secretive = regexp.MustCompile(`^(.*_)?(secret|password|token|headers)$`)

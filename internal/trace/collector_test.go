@@ -108,7 +108,7 @@ func wantSpans(t *testing.T, request *otlpcollector.ExportTraceServiceRequest, s
 	if a := first.Attributes; len(a) != 3 || a[0].Value.GetStringValue() != "déjà" || a[1].Value.GetIntValue() != -3 || a[2].Value.GetIntValue() != 1<<62 {
 		t.Errorf("the attributes are %v", a)
 	}
-	if !bytes.Equal(second.ParentSpanId, s.ID[:]) || second.Kind != otlp.Span_SPAN_KIND_CLIENT || second.Status != nil ||
+	if !bytes.Equal(second.SpanId, child.ID[:]) || !bytes.Equal(second.ParentSpanId, s.ID[:]) || second.Kind != otlp.Span_SPAN_KIND_CLIENT || second.Status != nil ||
 		second.Flags != uint32(otlp.SpanFlags_SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK|1) {
 		t.Errorf("the child is %v", second)
 	}

@@ -92,18 +92,18 @@ func (e *exporter) run() {
 	defer tick.Stop()
 	batch := make([]*Span, 0, batchLen)
 	for {
-		full := false
+		var due bool
 		select {
 		case s := <-e.queue:
 			batch = append(batch, s)
-			full = len(batch) == batchLen
+			due = len(batch) == batchLen
 		case <-tick.C:
-			full = len(batch) > 0
+			due = len(batch) > 0
 		case <-e.closing:
 			e.finish(batch)
 			return
 		}
-		if full {
+		if due {
 			e.deliver(batch)
 			clear(batch)
 			batch = batch[:0]
