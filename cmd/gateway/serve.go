@@ -122,6 +122,7 @@ func (n *node) serve(ctx context.Context, ready func(public, admin net.Addr)) er
 	go func() { failed <- n.gateway.Serve(public) }()
 	go func() { failed <- n.admin.Serve(private) }()
 	ready(public.Addr(), private.Addr())
+	go unmapProgram()
 	n.logger.Info("gateway is serving", "address", public.Addr().String(), "admin", private.Addr().String(), "version", version)
 	n.tell("READY=1")
 	beating, still := context.WithCancel(context.Background()) // on through the drain
