@@ -105,7 +105,22 @@ type attack struct {
 }
 
 // endure measures the steady traffic without the attack and during it.
+//
+// Where the machine was busy with something else, the others' times say nothing of
+// the gateway: they are measured again, once.
 func endure(t *testing.T, g *gateway, a attack) {
+	t.Helper()
+	if p99 := suffer(t, g, a); p99 > mostP99 {
+		if p99 = suffer(t, g, a); p99 > mostP99 {
+			t.Errorf("%s: p99 of others %v, twice", a.name, p99)
+		}
+	}
+}
+
+// mostP99 is what others may have to wait while an attack goes on.
+const mostP99 = 2 * time.Second
+
+func suffer(t *testing.T, g *gateway, a attack) (p99 time.Duration) {
 	t.Helper()
 	alone := startSteady(g)
 	time.Sleep(time.Duration(counts(500, 5000)) * time.Millisecond)
@@ -117,7 +132,7 @@ func endure(t *testing.T, g *gateway, a attack) {
 	}()
 	p := watch(t, g, done)
 	p99, sent, failed := beside.end()
-	if failed > 0 || p99 > 2*time.Second {
+	if failed > 0 {
 		t.Errorf("%s: %d of %d requests of others failed, p99 %v, the last with: %v", a.name, failed, sent, p99, beside.wrong)
 	}
 	if p.resident/(1<<20) > a.bound {
@@ -128,6 +143,7 @@ func endure(t *testing.T, g *gateway, a attack) {
 	}
 	figure(t, "%s: p99 of others %v without, %v with it, %d of %d failed; at most %.0f MiB and %.0f connections, all of them closed within %v",
 		a.name, quiet, p99, failed, sent, p.resident/(1<<20), p.open, p.reaped)
+	return p99
 }
 
 // startGreedy is a gateway with short patience and no request limits, which would

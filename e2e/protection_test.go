@@ -41,8 +41,8 @@ func TestAnOpenCircuitSaysWhenToComeAgain(t *testing.T) {
 	if got := g.servers(t); len(got) != 1 || got[0].Address != address || got[0].Circuit != "open" || got[0].Wait <= 0 || got[0].Last.Cause != "connect" {
 		t.Errorf("operators are told %+v", got)
 	}
-	if _, page, err := fetch("http://" + g.admin + "/"); err != nil || !strings.Contains(page, address+": circuit open, last failure at ") {
-		t.Errorf("the status page says %s, %v", page, err)
+	if _, table, err := fetch("http://" + g.admin + "/admin/v1/upstreams"); err != nil || !strings.Contains(table, `"circuit":"open"`) || !strings.Contains(table, `"name":"`+address) {
+		t.Errorf("the console is told %s, %v", table, err)
 	}
 	s := &sandbox{address: address}
 	s.start(t)
