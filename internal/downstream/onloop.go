@@ -72,7 +72,7 @@ func (c *Conn) await() bool {
 // read waits for more of a request that has begun.
 func (c *Conn) read(p []byte) (int, error) {
 	if !c.task.OnLoop() || c.place == nil {
-		c.drained = false // nobody knows
+		c.drained = false   // nobody knows
 		return c.nc.Read(p) //nolint:wrapcheck // a connection's own error
 	}
 	for {
