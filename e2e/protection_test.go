@@ -41,9 +41,6 @@ func TestAnOpenCircuitSaysWhenToComeAgain(t *testing.T) {
 	if got := g.servers(t); len(got) != 1 || got[0].Address != address || got[0].Circuit != "open" || got[0].Wait <= 0 || got[0].Last.Cause != "connect" {
 		t.Errorf("operators are told %+v", got)
 	}
-	if _, table, err := fetch("http://" + g.admin + "/admin/v1/upstreams"); err != nil || !strings.Contains(table, `"circuit":"open"`) || !strings.Contains(table, `"name":"`+address) {
-		t.Errorf("the console is told %s, %v", table, err)
-	}
 	s := &sandbox{address: address}
 	s.start(t)
 	eventually(t, "a request gets through", func() error {
