@@ -107,8 +107,6 @@ func (r *rehearsal) SetDeadline(time.Time) error      { return nil }
 func (r *rehearsal) SetReadDeadline(time.Time) error  { return nil }
 func (r *rehearsal) SetWriteDeadline(time.Time) error { return nil }
 
-const plainGet = "GET /v2/users?limit=10 HTTP/1.1\r\nHost: edge.example\r\nAuthorization: Bearer t\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n"
-
 func TestAdmittedGetAllocatesNothing(t *testing.T) {
 	r := rehearse(t, start(t, newRecorder(t, ok), unlimited), plainGet)
 	if n := testing.AllocsPerRun(1000, r.run); n != 0 {
