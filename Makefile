@@ -40,7 +40,7 @@ lint: tools ## gofmt, go vet, golangci-lint, shellcheck
 
 race: tools ## unit tests with the race detector, in random order
 	@mkdir -p bin/test
-	@go test -json -race -shuffle=on -count=1 -coverprofile=bin/test/cover.out $(UNIT) | bin/testsum -o bin/test/race.count
+	@go test -json -race -shuffle=on -count=1 -timeout=3m -coverprofile=bin/test/cover.out $(UNIT) | bin/testsum -o bin/test/race.count
 
 alloc: tools ## the zero-allocation tests, and what the hot path's benchmarks allocate against what was recorded
 	@mkdir -p bin/test

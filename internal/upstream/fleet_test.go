@@ -35,9 +35,20 @@ func TestTheBusyAddressGetsFewerRequests(t *testing.T) {
 	quick := play(t, always(okAnswer))
 	f, _ := fleetOf(t, []string{slow.address(), quick.address()})
 	var wg sync.WaitGroup
-	wg.Go(func() { _, _ = do(f, post("x")) })
-	wg.Go(func() { _, _ = do(f, post("x")) }) // one of the two went to each
-	eventually(t, "the slow one has a request", func() bool { return slow.served() == 1 })
+	defer wg.Wait()
+	defer close(release)
+	for slow.served() == 0 { // one at a time, until one of them went to the slow one
+		answered := make(chan bool)
+		wg.Go(func() { _, _ = do(f, post("x")); close(answered) })
+		eventually(t, "a request is answered, or waits at the slow one", func() bool {
+			select {
+			case <-answered:
+				return true
+			default:
+				return slow.served() == 1
+			}
+		})
+	}
 	for range 50 {
 		if _, err := do(f, post("x")); err != nil {
 			t.Fatal(err)
@@ -46,8 +57,6 @@ func TestTheBusyAddressGetsFewerRequests(t *testing.T) {
 	if slow.served() != 1 || f.InFlight(0) != 1 {
 		t.Errorf("the slow one got %d requests, %d in flight", slow.served(), f.InFlight(0))
 	}
-	close(release)
-	wg.Wait()
 }
 
 func TestWhatOneAddressDidNotGetTheOtherGets(t *testing.T) {
