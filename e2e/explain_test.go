@@ -143,8 +143,8 @@ func TestTheMostRefusedAreListedByDigestsThatExplainUnderstands(t *testing.T) {
 			t.Errorf("%s %v is not explained: %v", part, want[0], o)
 		}
 	}
-	if _, page, err := fetch("http://" + g.admin + "/"); err != nil || !strings.Contains(page, "Most refused address") || !strings.Contains(page, fmt.Sprint(greedy)) {
-		t.Errorf("the page does not tell who is limited: %v", err)
+	if _, limits, err := fetch("http://" + g.admin + "/admin/v1/limits"); err != nil || !strings.Contains(limits, fmt.Sprint(greedy)) || !strings.Contains(limits, fmt.Sprint(key)) {
+		t.Errorf("the console does not tell who is limited: %v, %s", err, limits)
 	}
 }
 
