@@ -57,6 +57,8 @@ type asked struct {
 	wait  time.Duration
 	who   identity.Who
 	out   Explanation
+
+	doubted bool // the shared store did not answer, and a note says so
 }
 
 // Explain tells how the counters stand that a request would meet now. It counts

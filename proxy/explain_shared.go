@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"slices"
-
 	"github.com/chatshipper/gateway/limiter"
 	"github.com/chatshipper/gateway/loopguard"
 )
@@ -31,7 +29,8 @@ func (a *asked) messageStandings(from loopguard.Sender, message loopguard.Messag
 
 // doubt says once why counts are not those of all gateways.
 func (a *asked) doubt(err error) {
-	if err != nil && !slices.Contains(a.out.Notes, err.Error()) {
+	if err != nil && !a.doubted {
+		a.doubted = true
 		a.note("%s", err)
 	}
 }
