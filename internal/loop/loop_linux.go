@@ -208,7 +208,15 @@ func (l *Loop) flush() {
 }
 
 // Read reads what is there: ErrAgain when nothing is, 0 and no error at the end.
-func (p *Place) Read(b []byte) (int, error) { return p.receive(b, 0) }
+// After an Ask it returns nothing that came before that was written.
+func (p *Place) Read(b []byte) (int, error) {
+	if p.asking {
+		if p.loop.flush(); p.err != nil {
+			return 0, p.err
+		}
+	}
+	return p.receive(b, 0)
+}
 
 // idle reports whether there is nothing to be read, not even the end.
 func (p *Place) idle() bool {

@@ -246,33 +246,80 @@ func TestAWriteThatDoesNotGoOutIsNews(t *testing.T) {
 }
 
 func TestAnAskBehindForeignBytesWritesNothing(t *testing.T) {
+	asked := func(task *Task, place *Place) {
+		place.Ask([]byte("question"))
+		for !place.Failed() {
+			task.Wait(place)
+		}
+		if left, err := place.Unsent(); string(left) != "question" || !errors.Is(err, ErrNotIdle) {
+			t.Errorf("left %q, %v", left, err)
+		}
+	}
 	f := func(spoil func(p pair)) {
 		t.Helper()
-		p := newPair(t)
+		inOneTurn, before := newPair(t), newPair(t)
+		ended := do(t, newLoop(t), inOneTurn, func(task *Task, place *Place) {
+			task.Wait(place)
+			_, _ = line(task, place)
+			spoil(inOneTurn)
+			asked(task, place)
+		})
+		inOneTurn.say(t, "go\n")
+		await(t, ended)
 		ready, spoilt := make(chan bool), make(chan bool)
-		ended := do(t, newLoop(t), p, func(task *Task, place *Place) {
+		ended = do(t, newLoop(t), before, func(task *Task, place *Place) {
 			_, _ = line(task, place)
 			task.Leave()
 			ready <- true
 			<-spoilt
 			place.Wake()
 			task.Wait(place)
-			place.Ask([]byte("question"))
-			for !place.Failed() {
-				task.Wait(place)
-			}
-			if left, err := place.Unsent(); string(left) != "question" || !errors.Is(err, ErrNotIdle) {
-				t.Errorf("left %q, %v", left, err)
-			}
+			asked(task, place)
 		})
-		p.say(t, "go\n")
+		before.say(t, "go\n")
 		<-ready
-		spoil(p)
+		spoil(before)
 		spoilt <- true
 		await(t, ended)
 	}
-	f(func(p pair) { p.say(t, "answer to nothing") })
+	f(func(p pair) { p.say(t, "answer to nothing\n") })
 	f(func(p pair) { _ = p.theirs.Close() })
+}
+
+// What comes before the question is written is no answer to it, also where the loop
+// learns of it together with what makes the task ask.
+func TestWhatComesBeforeTheQuestionIsNoAnswer(t *testing.T) {
+	l := newLoop(t)
+	client, server, blocker := newPair(t), newPair(t), newPair(t)
+	ready, blocked, release := make(chan bool), make(chan bool), make(chan bool)
+	blocking := do(t, l, blocker, func(task *Task, place *Place) {
+		task.Wait(place)
+		blocked <- true
+		<-release
+	})
+	ended := do(t, l, client, func(task *Task, place *Place) {
+		seat, err := l.Add(server.ours)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer seat.Remove()
+		ready <- true
+		task.Wait(place)
+		seat.Ask([]byte("question"))
+		task.Wait(seat)
+		if n, err := seat.Read(make([]byte, 10)); n != 0 || !errors.Is(err, ErrNotIdle) {
+			t.Errorf("%d bytes are an answer, %v", n, err)
+		}
+	})
+	<-ready
+	blocker.say(t, "go\n")
+	<-blocked
+	client.say(t, "go\n")
+	server.say(t, "too early\n")
+	close(release)
+	await(t, blocking)
+	await(t, ended)
 }
 
 func TestWriteTellsHowMuchWentOut(t *testing.T) {

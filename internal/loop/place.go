@@ -27,6 +27,7 @@ type Place struct {
 	gone   atomic.Bool // the descriptor may be another's
 
 	queued int    // writes that wait for the end of the turn
+	asking bool   // one of them is an ask
 	left   []byte // what they could not write
 	err    error  // why
 }
@@ -97,8 +98,12 @@ func (p *Place) Forget() {
 func (p *Place) Send(b []byte) { p.loop.enqueue(sending{place: p, b: b}) }
 
 // Ask is Send for a socket on which nothing may have come yet. If something has,
-// nothing is written, and the failure is ErrNotIdle.
-func (p *Place) Ask(b []byte) { p.loop.enqueue(sending{place: p, b: b, ask: true}) }
+// nothing is written, and the failure is ErrNotIdle. That is found out right before
+// it is written.
+func (p *Place) Ask(b []byte) {
+	p.asking = true
+	p.loop.enqueue(sending{place: p, b: b, ask: true})
+}
 
 // Write writes a and b now, as far as the socket takes them, and returns how many
 // bytes that was: ErrAgain when not all. It is for tasks on the loop.
@@ -148,8 +153,11 @@ func (s *sending) write() {
 		return
 	}
 	b := s.b
-	if p.err == nil && s.ask && !p.idle() {
-		p.fail(ErrNotIdle)
+	if s.ask {
+		p.asking = false
+		if p.err == nil && !p.idle() {
+			p.fail(ErrNotIdle)
+		}
 	}
 	for p.err == nil && len(b) > 0 {
 		n, err := p.put(b)

@@ -49,8 +49,8 @@ func (c *conn) spent(t *loop.Task) bool {
 }
 
 // askOnLoop writes a request at the end of the loop's turn and waits for the first
-// bytes of the answer. Whether somebody else's bytes are there already is found
-// out right before the write.
+// bytes of the answer. Whether somebody else's bytes are there already, or the end,
+// is found out right before.
 func (c *conn) askOnLoop(req *Request) error {
 	seat, b := c.seat.Load(), req.Head
 	if len(req.Body) > 0 {
@@ -59,10 +59,13 @@ func (c *conn) askOnLoop(req *Request) error {
 	seat.Ask(b)
 	for {
 		c.task.Wait(seat)
+		n, err := 0, error(nil)
+		if !seat.Failed() {
+			n, err = seat.Read(c.buf[:firstRead])
+		}
 		if seat.Failed() {
 			return c.askAgain(seat, len(b))
 		}
-		n, err := seat.Read(c.buf[:firstRead])
 		if errors.Is(err, loop.ErrAgain) && !c.watch.Expired() {
 			continue // the news was old
 		}
