@@ -179,6 +179,10 @@ func (r *Rules) Key(id digest.ID, sha *[32]byte, user []byte, verified bool) Hit
 	return h
 }
 
+// NamesKeys reports whether an override names an API key by its SHA-256. Only then
+// does Key look at that.
+func (r *Rules) NamesKeys() bool { return len(r.byKey) > 0 }
+
 // ExemptAddr reports whether requests of an address are never limited.
 func (r *Rules) ExemptAddr(addr netip.Addr) bool {
 	for _, p := range r.exempt {

@@ -113,7 +113,7 @@ func (a *asked) key(q *Question) error {
 		return a.listed(offendingKey, limiter.PerKey, q.Key)
 	}
 	if q.Key != "" {
-		var scratch identity.Scratch
+		scratch := identity.Scratch{WithSHA256: true}
 		var failure identity.Failure
 		if a.who, failure = a.rules.directory.Lookup([]byte("Bearer "+q.Key), time.Now().UnixNano(), &scratch); failure != identity.None {
 			a.note("the key is refused with 401: %s", failure)

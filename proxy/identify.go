@@ -16,7 +16,7 @@ func (x *exchange) identify() bool {
 }
 
 func (x *exchange) lookUp() {
-	x.identity.Waiter = x.conn.Task()
+	x.identity.Waiter, x.identity.WithSHA256 = x.conn.Task(), x.rules.limits.NamesKeys()
 	x.who, x.rejection = x.rules.directory.Lookup(x.fields.get(fieldCredential), time.Now().UnixNano(), &x.identity)
 }
 

@@ -78,6 +78,7 @@ func (d *Directory) remember(e *entry, scratch *Scratch) {
 	b = binary.LittleEndian.AppendUint64(b, w.User.Lo)
 	b = append(b, w.SHA256[:]...)
 	d.cache.Set(scratch.keyed(w.Key), append(b, w.UserID...))
+	d.near.keep(e)
 }
 
 // keyed writes the key of an entry. It is a digest under a secret, so that

@@ -20,7 +20,8 @@
 // each entry carries its own times and every read checks them; it drops entries
 // without a word when their bucket's ring of 64 KiB wraps, the oldest writing
 // first; and it has no atomic read-modify-write. So it must never hold a count:
-// there, a loss or a lost update would be a limit that forgets.
+// there, a loss or a lost update would be a limit that forgets. In front of it is a
+// table of single cache lines for most of what it holds: see near.
 package identity
 
 import (
@@ -56,7 +57,7 @@ func (r Role) String() string { return roleNames[r] }
 type Who struct {
 	Key    digest.ID // keyed digest of the token; zero when no key came
 	User   digest.ID // keyed digest of the user's id, or Key where no id is known; zero for a key that was refused
-	SHA256 [32]byte  // of the token: what the configuration names keys by
+	SHA256 [32]byte  // of the token: what the configuration names keys by; for sure only where Scratch.WithSHA256 asked for it
 	// UserID is the user's id in clear, at most 256 bytes, nil when it is not
 	// known. It lives in the Scratch, until that is used again. Never log it.
 	UserID             []byte
@@ -122,6 +123,7 @@ type Directory struct {
 	required bool
 	verifier *verifier // nil when tokens are not verified
 	cache    *fastcache.Cache
+	near     *near
 	closed   atomic.Bool
 }
 
@@ -145,6 +147,7 @@ func New(cfg Config, h *digest.Hasher) (*Directory, error) {
 		required: cfg.Required,
 		verifier: v,
 		cache:    fastcache.New(cacheBytes),
+		near:     new(near),
 	}
 	d.compile(&cfg)
 	return d, nil
@@ -184,14 +187,16 @@ type Scratch struct {
 	// Waiter is told before a Lookup verifies a token, which takes time and may
 	// have to wait for keys; nil: nobody minds.
 	Waiter interface{ Leave() }
+	// WithSHA256 asks for Who.SHA256, which costs a slower look-up.
+	WithSHA256 bool
 
 	key   [16]byte
 	value []byte
 }
 
 // Lookup tells whose request it is by the value of its Authorization header.
-// now is the wall clock in ns since 1970. When it returns a Failure, only Key
-// and SHA256 are known.
+// now is the wall clock in ns since 1970. When it returns a Failure, only the
+// key and its SHA-256 are known.
 //
 // A token that was seen before costs a digest and a look into the cache, and no
 // allocation (BenchmarkLookup). With a jwks_url, a token that needs keys which
@@ -205,13 +210,9 @@ func (d *Directory) Lookup(authorization []byte, now int64, scratch *Scratch) (W
 		return Who{}, None
 	}
 	key := d.hasher.Sum(token).Join(d.tokens)
-	var e entry
-	if !d.recall(&e, key, scratch) || now >= e.until || e.epoch != d.verifier.epoch() {
-		if d.verifier != nil && scratch.Waiter != nil {
-			scratch.Waiter.Leave()
-		}
-		e = d.read(key, token, now)
-		d.remember(&e, scratch)
+	e := entry{who: Who{Key: key}}
+	if epoch := d.verifier.epoch(); scratch.WithSHA256 || !d.near.recall(&e, key, epoch, now, scratch) {
+		d.find(&e, token, epoch, now, scratch)
 	}
 	if e.failure == None && e.who.Verified && now >= e.expires {
 		e.failure = Expired
@@ -224,6 +225,21 @@ func (d *Directory) Lookup(authorization []byte, now int64, scratch *Scratch) (W
 		return Who{Key: key, SHA256: e.who.SHA256}, failure
 	}
 	return e.who, None
+}
+
+// find fills e with what the cache knows of a token, whose key is e's, or reads the
+// token.
+func (d *Directory) find(e *entry, token []byte, epoch uint32, now int64, scratch *Scratch) {
+	key := e.who.Key
+	if d.recall(e, key, scratch) && now < e.until && e.epoch == epoch {
+		d.near.keep(e)
+		return
+	}
+	if d.verifier != nil && scratch.Waiter != nil {
+		scratch.Waiter.Leave()
+	}
+	*e = d.read(key, token, now)
+	d.remember(e, scratch)
 }
 
 // read finds out about a token that the cache knows nothing of.

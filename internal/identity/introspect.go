@@ -45,6 +45,7 @@ func (d *Directory) Introspected(w *Who, status int, body []byte, now int64) {
 	var scratch Scratch
 	var e entry
 	known := d.recall(&e, w.Key, &scratch)
+	w.SHA256 = e.who.SHA256
 	e.until = now + min(d.ttl, failureTTL)
 	if members, ok := readObject(body); ok && status/100 == 2 {
 		e.until = now + d.ttl

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/chatshipper/gateway/internal/digest"
@@ -40,10 +41,25 @@ func directory(t testing.TB, change func(*Config)) *Directory {
 	return d
 }
 
+// look asks for the whole answer, and then twice for the quick one, which must be the
+// same.
+func look(t testing.TB, d *Directory, authorization string, at int64) (Who, Failure) {
+	t.Helper()
+	whole, failure := d.Lookup([]byte(authorization), at, &Scratch{WithSHA256: true})
+	for range 2 {
+		quick, again := d.Lookup([]byte(authorization), at, new(Scratch))
+		quick.SHA256 = whole.SHA256
+		if diff := cmp.Diff(whole, quick); diff != "" || again != failure {
+			t.Errorf("the quick answer has another failure, %q and not %q, or differs: %s", again, failure, diff)
+		}
+	}
+	return whole, failure
+}
+
 // lookup asks with a bearer token, which must not be refused.
 func lookup(t testing.TB, d *Directory, token string, at int64) Who {
 	t.Helper()
-	w, failure := d.Lookup([]byte("Bearer "+token), at, new(Scratch))
+	w, failure := look(t, d, "Bearer "+token, at)
 	if failure != None {
 		t.Fatalf("the token is refused: %s", failure)
 	}

@@ -22,18 +22,15 @@ func verifying(t testing.TB, jwt JWT) *Directory {
 	return directory(t, func(c *Config) { c.JWT = jwt })
 }
 
-// judge looks a token up twice, so that the cache answers too, and expects one
-// failure.
+// judge looks a token up and expects a failure.
 func judge(t testing.TB, d *Directory, token string, at int64, want Failure) {
 	t.Helper()
-	for _, from := range []string{"reading", "the cache"} {
-		w, got := d.Lookup([]byte("Bearer "+token), at, new(Scratch))
-		if got != want {
-			t.Errorf("from %s: failure %q, want %q", from, got, want)
-		}
-		if got != None && (w.Key.IsZero() || w.SHA256 == [32]byte{} || w.Role != Nobody || !w.User.IsZero() || w.Verified || w.NeedsIntrospection) {
-			t.Errorf("from %s: a refused token must tell its key and nothing else, got %+v", from, w)
-		}
+	w, got := look(t, d, "Bearer "+token, at)
+	if got != want {
+		t.Errorf("failure %q, want %q", got, want)
+	}
+	if got != None && (w.Key.IsZero() || w.SHA256 == [32]byte{} || w.Role != Nobody || !w.User.IsZero() || w.Verified || w.NeedsIntrospection) {
+		t.Errorf("a refused token must tell its key and nothing else, got %+v", w)
 	}
 }
 

@@ -60,6 +60,7 @@ func (w *walk) identify() bool {
 	if w.r.Key != "" {
 		credential = []byte("Bearer " + w.r.Key)
 	}
+	w.house.scratch.WithSHA256 = true
 	w.who, w.failed = w.house.directory.Lookup(credential, w.now, &w.house.scratch)
 	if w.r.User != "" {
 		w.who.UserID, w.who.Verified, w.failed = []byte(w.r.User), true, identity.None

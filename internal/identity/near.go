@@ -1,0 +1,173 @@
+package identity
+
+import (
+	"strings"
+	"sync/atomic"
+
+	"github.com/chatshipper/gateway/internal/digest"
+)
+
+// near holds what the directory knows of a key in one line of a processor's cache,
+// where a look into the fastcache touches half a dozen (a bucket, its map, its
+// chunk): docs/performance.md has the figure. Like that it forgets, and it holds only
+// what fits into a line: no refusal, no SHA-256, and no user's id but one of 24
+// hexadecimal digits, as ChatShipper's are. All else is found in the fastcache.
+//
+// A line is eight words that are read and written one by one, without a lock. The
+// version in the first is odd while somebody writes, and another after that.
+type near struct{ sets [nearSets]nearSet }
+
+// nearSets makes 2 MiB, of which only what is used takes memory.
+const nearSets = 1 << 14
+
+type (
+	nearSet  [2]nearLine
+	nearLine [8]atomic.Uint64
+)
+
+// The words of a line. The user's id is a number of 96 bits.
+const (
+	nearFacts = iota // the flags, the role, and the version from bit 16 on
+	nearKeyLo
+	nearKeyHi
+	nearUserLo
+	nearUserHi
+	nearUntil // ns since 1970; 0 for an empty line
+	nearID
+	nearIDAndEpoch // the id's last 32 bits, and the epoch above them
+
+	nearRole        = 0xff
+	nearHasID       = 1 << 8
+	nearVerified    = 1 << 9
+	nearNeedsAnswer = 1 << 10
+	nearVersion     = 16
+)
+
+// line is the line of a key, or nil.
+func (n *near) line(key digest.ID) *nearLine {
+	set := &n.sets[key.Hi%nearSets]
+	for i := range set {
+		if l := &set[i]; l[nearKeyLo].Load() == key.Lo && l[nearKeyHi].Load() == key.Hi {
+			return l
+		}
+	}
+	return nil
+}
+
+// recall fills e, all but the SHA-256, when the key is held, was read in this epoch
+// of the key set, and need not be read again at now.
+func (n *near) recall(e *entry, key digest.ID, epoch uint32, now int64, scratch *Scratch) bool {
+	l := n.line(key)
+	if l == nil {
+		return false
+	}
+	facts := l[nearFacts].Load()
+	same := l[nearKeyLo].Load() == key.Lo && l[nearKeyHi].Load() == key.Hi
+	user := digest.ID{Lo: l[nearUserLo].Load(), Hi: l[nearUserHi].Load()}
+	until, id, rest := int64(l[nearUntil].Load()), l[nearID].Load(), l[nearIDAndEpoch].Load()
+	if !same || facts>>nearVersion&1 != 0 || l[nearFacts].Load() != facts || now >= until || uint32(rest>>32) != epoch {
+		return false
+	}
+	*e = entry{until: until, expires: until, epoch: epoch}
+	e.who = Who{
+		Key: key, User: user, Role: Role(facts & nearRole),
+		Verified: facts&nearVerified != 0, NeedsIntrospection: facts&nearNeedsAnswer != 0,
+	}
+	if facts&nearHasID != 0 {
+		scratch.value = appendPlain(scratch.value[:0], id, uint32(rest))
+		e.who.UserID = scratch.value
+	}
+	return true
+}
+
+// keep holds an entry from now on, and nothing of its key when that does not fit.
+func (n *near) keep(e *entry) {
+	w := &e.who
+	id, rest, fits := packed(w.UserID)
+	l := n.line(w.Key)
+	if !fits || e.failure != None {
+		if l != nil {
+			l.write([8]uint64{})
+		}
+		return
+	}
+	if l == nil {
+		l = n.victim(w.Key)
+	}
+	facts, until := uint64(w.Role), e.until
+	if w.UserID != nil {
+		facts |= nearHasID
+	}
+	if w.Verified {
+		facts |= nearVerified
+		until = min(until, e.expires)
+	}
+	if w.NeedsIntrospection {
+		facts |= nearNeedsAnswer
+	}
+	l.write([8]uint64{facts, w.Key.Lo, w.Key.Hi, w.User.Lo, w.User.Hi, uint64(until), id, uint64(e.epoch)<<32 | uint64(rest)})
+}
+
+// victim is the line that a new key takes: an empty one, or one that the key chooses.
+func (n *near) victim(key digest.ID) *nearLine {
+	set := &n.sets[key.Hi%nearSets]
+	for i := range set {
+		if set[i][nearUntil].Load() == 0 {
+			return &set[i]
+		}
+	}
+	return &set[key.Lo%2]
+}
+
+// write replaces what a line holds, unless somebody else does so right now: then
+// either may win, as it may in the fastcache.
+func (l *nearLine) write(words [8]uint64) {
+	old := l[nearFacts].Load()
+	version := old >> nearVersion
+	if version&1 != 0 || !l[nearFacts].CompareAndSwap(old, (version+1)<<nearVersion) {
+		return
+	}
+	for i := nearKeyLo; i < len(words); i++ {
+		l[i].Store(words[i])
+	}
+	l[nearFacts].Store(words[nearFacts] | (version+2)<<nearVersion)
+}
+
+// plainID is how many characters an id of ChatShipper's has.
+const plainID = 24
+
+// packed is the number that an id of 24 lower-case hexadecimal digits is, its first
+// 16 and its last 8. No id is none.
+func packed(id []byte) (first uint64, last uint32, fits bool) {
+	if id == nil {
+		return 0, 0, true
+	}
+	if len(id) != plainID {
+		return 0, 0, false
+	}
+	for i, c := range id {
+		d := strings.IndexByte(hexDigits, c)
+		if d < 0 {
+			return 0, 0, false
+		}
+		if i < 16 {
+			first = first<<4 | uint64(d)
+		} else {
+			last = last<<4 | uint32(d)
+		}
+	}
+	return first, last, true
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendPlain appends the id of which packed made two numbers.
+func appendPlain(dst []byte, first uint64, last uint32) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, hexDigits[first>>shift&15])
+	}
+	for shift := 28; shift >= 0; shift -= 4 {
+		dst = append(dst, hexDigits[last>>shift&15])
+	}
+	return dst
+}
