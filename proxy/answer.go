@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 
+	"github.com/chatshipper/gateway/internal/http1"
 	"github.com/chatshipper/gateway/internal/upstream"
 )
 
@@ -65,7 +66,7 @@ func (x *exchange) nominated(name []byte) bool {
 		for len(rest) > 0 {
 			var token []byte
 			token, rest, _ = bytes.Cut(rest, []byte{','})
-			if equalFold(trimOWS(token), name) && !hasPrefixFold(name, "Content-") {
+			if equalFold(http1.Trim(token), name) && !hasPrefixFold(name, "Content-") {
 				return true
 			}
 		}

@@ -27,16 +27,6 @@ func isToken(b []byte) bool {
 	return len(b) > 0
 }
 
-// isFieldValue reports whether b holds no control character but the tab.
-func isFieldValue(b []byte) bool {
-	for _, c := range b {
-		if (c < ' ' && c != '\t') || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
 func isDigits(b []byte) bool {
 	for _, c := range b {
 		if c < '0' || c > '9' {
@@ -44,17 +34,6 @@ func isDigits(b []byte) bool {
 		}
 	}
 	return len(b) > 0 && len(b) < 19
-}
-
-// trimOWS trims the spaces and tabs around a header value.
-func trimOWS(b []byte) []byte {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
-		b = b[1:]
-	}
-	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
-		b = b[:len(b)-1]
-	}
-	return b
 }
 
 func lower(c byte) byte {

@@ -1,6 +1,10 @@
 package proxy
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/chatshipper/gateway/internal/http1"
+)
 
 // maxFields is how many header lines a request may have, whatever their size.
 const maxFields = 100
@@ -118,11 +122,11 @@ func (f *fields) parseLine(line, credential []byte) problem {
 	if colon < 1 {
 		return badLine
 	}
-	name, value := line[:colon], trimOWS(line[colon+1:])
+	name, value := line[:colon], http1.Trim(line[colon+1:])
 	if !isToken(name) {
 		return badName
 	}
-	if !isFieldValue(value) {
+	if !http1.IsFieldValue(value) {
 		return badValue
 	}
 	if f.n == maxFields {
@@ -184,7 +188,7 @@ func hasWord(list []byte, word string) bool {
 	for len(list) > 0 {
 		var w []byte
 		w, list, _ = bytes.Cut(list, []byte{','})
-		if w = trimOWS(w); len(w) == len(word) && hasPrefixFold(w, word) {
+		if w = http1.Trim(w); len(w) == len(word) && hasPrefixFold(w, word) {
 			return true
 		}
 	}
@@ -206,7 +210,7 @@ func (f *fields) dropNominated() {
 		for len(rest) > 0 {
 			var name []byte
 			name, rest, _ = bytes.Cut(rest, []byte{','})
-			f.drop(trimOWS(name))
+			f.drop(http1.Trim(name))
 		}
 	}
 }

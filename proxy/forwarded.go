@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/chatshipper/gateway/internal/http1"
 )
 
 // trusted is the set of networks whose forwarded headers are believed.
@@ -78,9 +80,9 @@ func (t trusted) client(peer netip.Addr, f *fields) netip.Addr {
 // cutLast cuts the last element off a comma-separated list.
 func cutLast(list []byte) (rest, last []byte) {
 	if i := bytes.LastIndexByte(list, ','); i >= 0 {
-		return list[:i], trimOWS(list[i+1:])
+		return list[:i], http1.Trim(list[i+1:])
 	}
-	return nil, trimOWS(list)
+	return nil, http1.Trim(list)
 }
 
 // parseHop reads "192.0.2.1", "192.0.2.1:80", "2001:db8::1" or "[2001:db8::1]:80".
@@ -111,9 +113,9 @@ func parseForwarded(element []byte) (netip.Addr, bool) {
 	for len(element) > 0 {
 		var pair []byte
 		pair, element, _ = bytes.Cut(element, []byte{';'})
-		name, value, _ := bytes.Cut(trimOWS(pair), []byte{'='})
+		name, value, _ := bytes.Cut(http1.Trim(pair), []byte{'='})
 		if equalFold(name, []byte("for")) {
-			return parseHop(trimOWS(value))
+			return parseHop(http1.Trim(value))
 		}
 	}
 	return netip.Addr{}, false

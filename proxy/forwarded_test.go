@@ -3,6 +3,8 @@ package proxy
 import (
 	"net/netip"
 	"testing"
+
+	"github.com/chatshipper/gateway/internal/http1"
 )
 
 func TestClientAddress(t *testing.T) {
@@ -52,7 +54,7 @@ func FuzzForwarded(f *testing.F) {
 	f.Add(`for="[::1]:80";by=x, for=_hidden`)
 	proxies := trusted{netip.MustParsePrefix("10.0.0.0/8")}
 	f.Fuzz(func(t *testing.T, value string) {
-		if !isFieldValue([]byte(value)) {
+		if !http1.IsFieldValue([]byte(value)) {
 			return
 		}
 		for _, kind := range []fieldKind{fieldForwardedFor, fieldForwarded} {

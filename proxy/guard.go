@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/chatshipper/gateway/internal/apierror"
+	"github.com/chatshipper/gateway/internal/http1"
 	"github.com/chatshipper/gateway/internal/identity"
 	"github.com/chatshipper/gateway/loopguard"
 )
@@ -94,7 +95,7 @@ func isJSON(contentType []byte) bool {
 		return true
 	}
 	kind, params, _ := bytes.Cut(contentType, []byte{';'})
-	kind = trimOWS(kind)
+	kind = http1.Trim(kind)
 	if !equalFold(kind, []byte("application/json")) &&
 		(!hasPrefixFold(kind, "application/") || len(kind) < 5 || !equalFold(kind[len(kind)-5:], []byte("+json"))) {
 		return false
@@ -102,7 +103,7 @@ func isJSON(contentType []byte) bool {
 	for len(params) > 0 {
 		var param []byte
 		param, params, _ = bytes.Cut(params, []byte{';'})
-		name, value, _ := bytes.Cut(trimOWS(param), []byte{'='})
+		name, value, _ := bytes.Cut(http1.Trim(param), []byte{'='})
 		value = bytes.Trim(value, `"`)
 		if equalFold(name, []byte("charset")) && !equalFold(value, []byte("utf-8")) && !equalFold(value, []byte("utf8")) {
 			return false
