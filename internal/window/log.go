@@ -105,6 +105,9 @@ func (t *Table) expire(e *entry, now int64) {
 		e.head, e.n = 0, e.n&markBit
 		return
 	}
+	if e.count() == 1 {
+		return // it is the newest: no look into the ring, which may be far away
+	}
 	ring := t.class(e.cap).ring(e.ring)
 	for e.count() > 0 {
 		if t.live(e.last-int64(uint32(e.last)-ring[e.head]), now) {
