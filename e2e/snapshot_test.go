@@ -72,15 +72,15 @@ func TestADamagedSnapshotIsSetAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := startGateway(t, startStub(t, nil).URL, remembering(file, "1h"))
-	if !strings.Contains(g.logs(), "set aside") {
-		t.Error("the log does not say that the file was set aside")
-	}
-	if kept, err := os.ReadFile(file + ".damaged"); err != nil || string(kept) != "these are no counts" {
-		t.Errorf("the damaged file is gone: %v", err)
+	if !strings.Contains(g.logs(), "sets aside") {
+		t.Error("the log does not say that the file is set aside")
 	}
 	fill(t, g, mint(botUser, botScope), conversation(1))
 	g.signal(t, syscall.SIGTERM)
 	g.wait(t)
+	if kept, err := os.ReadFile(file + ".damaged"); err != nil || string(kept) != "these are no counts" {
+		t.Errorf("the damaged file is gone: %v", err)
+	}
 	g.restart(t)
 	wantBlocked(t, g, mint(botUser, botScope), conversation(1))
 

@@ -31,14 +31,15 @@ func runCheck(ctx context.Context, args []string, c console) error {
 	if err != nil {
 		return err
 	}
-	logs := c
-	if *online {
-		logs.err = io.Discard // what can't be reached is told below, in one line
-	}
-	if _, err := build(cfg, logs, nil); err != nil {
+	n, err := build(cfg, console{c.out, io.Discard}, nil) // what it would log is told below
+	if err != nil {
 		return &failure{exitConfig, fmt.Errorf("%s: %w", *file, err)}
 	}
-	for _, warning := range cfg.Warnings() {
+	warnings := cfg.Warnings()
+	if n.stores.lost != nil {
+		warnings = append(warnings, fmt.Sprintf("store.memory.snapshot_file: the counts would begin empty: %v", n.stores.lost))
+	}
+	for _, warning := range warnings {
 		_, _ = fmt.Fprintf(c.err, "%s: warning: %s\n", *file, warning)
 	}
 	if *online {

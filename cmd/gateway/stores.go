@@ -20,6 +20,7 @@ type stores struct {
 	logger *slog.Logger
 	shared *redisstore.Store // nil: the counts are this process's own
 	file   *snapshot.File    // nil: a restart forgets them
+	lost   error             // why the counts of the last life are not, or not all, in this one
 }
 
 // openStores opens what `store:` names. Errors are the configuration's fault; a
@@ -55,11 +56,12 @@ func (s *stores) remember(path string, bytes int64) error {
 	if err != nil {
 		return fmt.Errorf("cannot use store.memory.snapshot_file: %w", err)
 	}
-	if damaged != nil {
+	if s.lost = damaged; damaged != nil {
 		s.logger.Warn("the counts begin empty", "error", damaged)
 	}
 	s.Stores = proxy.MemoryStores(bytes, digest.NewHasher(file.Key()))
 	if err := file.Restore(s.OwnRequests, s.OwnMessages, time.Now().UnixNano()); err != nil {
+		s.lost = err
 		s.logger.Warn("the counts begin incomplete", "error", err)
 	}
 	s.file = file

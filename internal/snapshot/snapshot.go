@@ -18,7 +18,9 @@
 // address is in it.
 //
 // The file is replaced in one step: it is written beside, synchronised, and
-// renamed. A file that is no snapshot, or a damaged one, is set aside.
+// renamed. A file that is no snapshot, or a damaged one, is set aside when the
+// first snapshot takes its place: until then nothing on the disk has changed, so
+// that a configuration may be checked beside the gateway that runs with it.
 package snapshot
 
 import (
@@ -59,11 +61,12 @@ type File struct {
 	limits   *limiter.Memory
 	messages *loopguard.Memory
 	pieces   []byte // read, and not restored yet
+	foreign  bool   // what lies at path is no snapshot, and not set aside yet
 }
 
 // Open reads a file, or begins a new one where there is none. One that is damaged
-// is renamed, and reported as damaged: the counts begin empty. Other errors mean
-// that counts can't be kept there.
+// is reported as damaged, and set aside by the first Save: the counts begin empty.
+// Other errors mean that counts can't be kept there. Open leaves the disk as it is.
 func Open(path string) (f *File, damaged, err error) {
 	f = &File{path: path}
 	data, err := read(path)
@@ -76,20 +79,21 @@ func Open(path string) (f *File, damaged, err error) {
 			copy(f.key[:], data[len(magic):])
 			return f, nil, f.try()
 		}
-		damaged, err = fmt.Errorf("cannot use the snapshot %q, which is set aside: %w", path, err), os.Rename(path, path+aside)
-		if err != nil {
-			return nil, nil, fmt.Errorf("cannot set a damaged snapshot aside: %w", err)
-		}
+		f.foreign, damaged = true, fmt.Errorf("cannot use the snapshot %q, which the next one sets aside as %q: %w", path, path+aside, err)
 	}
 	_, _ = rand.Read(f.key[:]) // never fails: crypto/rand aborts the program instead
 	return f, damaged, f.try()
 }
 
-// try finds out at the start whether the file can be written.
+// try finds out at the start whether a file can be written beside the snapshot. Its
+// name is its own: the gateway that runs may be writing the next snapshot just now.
 func (f *File) try() error {
-	t, err := f.create()
+	t, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".try*")
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) { // without the random name
+		return fmt.Errorf("cannot write a snapshot into %q: %w", filepath.Dir(f.path), failed.Err)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot write a snapshot: %w", err)
 	}
 	return errors.Join(t.Close(), os.Remove(t.Name()))
 }
@@ -141,7 +145,13 @@ func (f *File) Save(now int64) error {
 		return err
 	}
 	err = errors.Join(f.write(t, now), t.Sync(), t.Close())
+	if err == nil && f.foreign {
+		if err = os.Rename(f.path, f.path+aside); errors.Is(err, fs.ErrNotExist) {
+			err = nil // somebody else has taken it away
+		}
+	}
 	if err == nil {
+		f.foreign = false
 		err = os.Rename(t.Name(), f.path)
 	}
 	if err != nil {

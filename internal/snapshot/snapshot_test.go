@@ -196,13 +196,34 @@ func TestWhatIsNoSnapshotIsSetAside(t *testing.T) {
 		if s := l.take(time.Minute); s.Used != 1 {
 			t.Errorf("%s: the counts do not begin empty: %+v", name, s)
 		}
+		if there, err := os.ReadFile(path); err != nil || string(there) != content {
+			t.Errorf("%s: it was touched before there is another: %v", name, err)
+		}
+		l.save()
 		if kept, err := os.ReadFile(path + ".damaged"); err != nil || string(kept) != content {
 			t.Errorf("%s: it was not set aside: %v", name, err)
 		}
-		l.save()
 		if again := live(t, path, begin); again.damaged != nil || again.take(time.Minute).Used != 2 {
 			t.Errorf("%s: the next snapshot is no good: %v", name, again.damaged)
 		}
+	}
+}
+
+// `gateway check` opens the file of the gateway that runs, at any moment.
+func TestOpeningDisturbsNobodyWhoWrites(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "counts")
+	writing := path + ".new"
+	if err := os.WriteFile(writing, []byte("half of the next snapshot"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, damaged, err := Open(path); damaged != nil || err != nil {
+		t.Fatal(damaged, err)
+	}
+	if there, err := os.ReadFile(writing); err != nil || string(there) != "half of the next snapshot" {
+		t.Errorf("the file that is being written holds %q: %v", there, err)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+		t.Errorf("%v lie in the folder, %v", entries, err)
 	}
 }
 
