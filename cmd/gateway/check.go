@@ -33,7 +33,7 @@ func runCheck(ctx context.Context, args []string, c console) error {
 	}
 	n, err := build(cfg, console{c.out, io.Discard}, nil) // what it would log is told below
 	if err != nil {
-		return &failure{exitConfig, fmt.Errorf("%s: %w", *file, err)}
+		return misconfigured(*file, err)
 	}
 	warnings := cfg.Warnings()
 	if n.stores.lost != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -31,6 +32,14 @@ func load(name, file string) (*config.Config, error) {
 		return nil, &failure{exitConfig, err}
 	}
 	return cfg, nil
+}
+
+// misconfigured is the failure of a start for what the file at path says.
+func misconfigured(path string, err error) error {
+	if mistakes := (*config.Mistakes)(nil); !errors.As(err, &mistakes) { // which name the file themselves
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return &failure{exitConfig, err}
 }
 
 // runConfig prints the effective configuration, or what helps to write one.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/signal"
@@ -23,7 +22,7 @@ func runGateway(ctx context.Context, args []string, c console) error {
 	}
 	n, err := build(cfg, c, newReloads())
 	if err != nil {
-		return &failure{exitConfig, fmt.Errorf("%s: %w", path, err)}
+		return misconfigured(path, err)
 	}
 	n.known.adopted(path, cfg, nil)
 	for _, warning := range cfg.Warnings() {

@@ -45,6 +45,9 @@ type node struct {
 // build makes everything that a configuration names, short of listening: what
 // fails here is the configuration's fault. With reloads, they can be asked for.
 func build(cfg *config.Config, c console, r *reloads) (*node, error) {
+	if err := cfg.Contents(); err != nil {
+		return nil, err
+	}
 	n := &node{cfg: cfg, current: cfg, level: new(slog.LevelVar), reloads: r, manager: systemd.New(os.Getenv)}
 	n.level.Set(levelOf(cfg.Log))
 	n.logger = newLogger(cfg.Log, c.err, n.level)

@@ -19,6 +19,12 @@ type guard struct {
 	localOnly bool // bound to loopback: no name but localhost may lead here
 }
 
+// CheckToken tells what is wrong with a file that Config.TokenFile may name.
+func CheckToken(file string) error {
+	_, err := newGuard(Config{TokenFile: file})
+	return err
+}
+
 func newGuard(cfg Config) (guard, error) {
 	g := guard{localOnly: isLoopback(hostOf(cfg.Address))}
 	if cfg.TokenFile == "" {

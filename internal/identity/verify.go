@@ -80,6 +80,12 @@ func (c *JWT) secretVerifier() (*verifier, error) {
 	return c.verifier(fixed([]byte(secret)), "HS256"), nil
 }
 
+// CheckPublicKey tells what is wrong with a file that JWT.PublicKeyFile may name.
+func CheckPublicKey(file string) error {
+	_, err := (&JWT{PublicKeyFile: file}).publicKeyVerifier()
+	return err
+}
+
 func (c *JWT) publicKeyVerifier() (*verifier, error) {
 	text, err := os.ReadFile(c.PublicKeyFile)
 	if err != nil {

@@ -1,0 +1,68 @@
+package config
+
+import (
+	"crypto/x509"
+	"fmt"
+	"os"
+	"reflect"
+
+	"github.com/chatshipper/gateway/internal/admin"
+	"github.com/chatshipper/gateway/internal/certs"
+	"github.com/chatshipper/gateway/internal/identity"
+)
+
+// Contents looks into the certificates, keys and tokens that the configuration
+// names, and says of each that can't be used where it is named and what is wrong
+// with it. It is for a start, and not for a reload: a certificate that is being
+// renewed just then must not keep another limit away. The error is a *Mistakes.
+func (c *Config) Contents() error {
+	l := &loader{file: c.file, origins: c.origins}
+	l.contents(reflect.ValueOf(c).Elem(), "")
+	if len(l.list) > 0 {
+		return l.mistakes()
+	}
+	return nil
+}
+
+func (l *loader) contents(block reflect.Value, path string) {
+	for i, key := range keysOf(block.Type()) {
+		field, at := block.Field(i), join(path, key)
+		switch {
+		case field.Kind() == reflect.Struct:
+			l.contents(field, at)
+		case field.Kind() == reflect.String && field.String() != "":
+			if err := usable(block, key, field.String()); err != nil {
+				l.report(at, err.Error())
+			}
+		}
+	}
+}
+
+// usable tells what is wrong with the file that a key of a block names; nil for a
+// key that names none.
+func usable(block reflect.Value, key, file string) (err error) {
+	switch key {
+	case "cert_file":
+		twin, _ := fieldOf(block, "key_file")
+		_, err = certs.New(file, twin.String())
+	case "ca_file":
+		err = authorities(file)
+	case "public_key_file":
+		err = identity.CheckPublicKey(file)
+	case "token_file":
+		err = admin.CheckToken(file)
+	}
+	return err
+}
+
+// authorities tells what is wrong with a file of certificates to trust.
+func authorities(file string) error {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("cannot read %q: %w", file, cause(err))
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		return fmt.Errorf("cannot use %q: expected at least one certificate in PEM", file)
+	}
+	return nil
+}
