@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/chatshipper/gateway/internal/config"
 )
 
 // command is one word that `gateway` understands.
@@ -37,17 +39,43 @@ func dispatch(ctx context.Context, args []string, c console) error {
 	if len(args) == 0 {
 		return usageError(overview())
 	}
-	name := args[0]
-	if name == "help" || name == "-h" || name == "--help" {
-		_, _ = io.WriteString(c.out, overview())
-		return nil
+	switch name := args[0]; name {
+	case "help", "-h", "-help", "--help":
+		return help(ctx, args[1:], c)
+	case "-version", "--version":
+		return runVersion(ctx, args[1:], c)
+	default:
+		cmd, err := commandOf(name)
+		if err != nil {
+			return err
+		}
+		return cmd.run(ctx, args[1:], c)
 	}
+}
+
+// help prints what every command does, or how the named one is used.
+func help(ctx context.Context, args []string, c console) error {
+	if len(args) == 0 {
+		_, err := io.WriteString(c.out, overview())
+		return err
+	}
+	cmd, err := commandOf(args[0])
+	if err != nil {
+		return err
+	}
+	return cmd.run(ctx, []string{"--help"}, c)
+}
+
+// commandOf returns the command of a name.
+func commandOf(name string) (command, error) {
+	names := []string{"help"}
 	for _, cmd := range commands() {
 		if cmd.name == name {
-			return cmd.run(ctx, args[1:], c)
+			return cmd, nil
 		}
+		names = append(names, cmd.name)
 	}
-	return usageError(fmt.Sprintf("unknown command %q\n\n%s", name, overview()))
+	return command{}, usageError(fmt.Sprintf("unknown command %q%s\n`gateway help` lists the commands.", name, config.Meant(name, names)))
 }
 
 func overview() string {
@@ -73,15 +101,40 @@ func parseFlags(fs *flag.FlagSet, args []string, c console) error {
 	fs.SetOutput(&text)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fs.Usage()
+		printUsage(&text, fs)
 		_, _ = io.WriteString(c.out, text.String())
 		return &failure{exitOK, errors.New("")}
 	case err != nil:
-		fs.Usage()
-		return usageError(fmt.Sprintf("gateway %s: %v\n%s", fs.Name(), err, text.String()))
+		printUsage(&text, fs)
+		return usageError(fmt.Sprintf("gateway %s: %v%s\n\n%s", fs.Name(), err, meantFlag(fs, err), text.String()))
 	case fs.NArg() > 0:
-		fs.Usage()
-		return usageError(fmt.Sprintf("gateway %s: unexpected argument %q\n%s", fs.Name(), fs.Arg(0), text.String()))
+		printUsage(&text, fs)
+		return usageError(fmt.Sprintf("gateway %s: unexpected argument %q\n\n%s", fs.Name(), fs.Arg(0), text.String()))
 	}
 	return nil
+}
+
+// printUsage says how a command is used, what it does, and what its flags are.
+func printUsage(w io.Writer, fs *flag.FlagSet) {
+	for _, cmd := range commands() {
+		if cmd.name == fs.Name() {
+			_, _ = fmt.Fprintf(w, "Usage: gateway %s\n\n%s.\n", strings.TrimSpace(cmd.name+" "+cmd.usage), strings.ToUpper(cmd.help[:1])+cmd.help[1:])
+		}
+	}
+	flags := 0
+	if fs.VisitAll(func(*flag.Flag) { flags++ }); flags > 0 {
+		_, _ = io.WriteString(w, "\nFlags, with one dash or two:\n")
+	}
+	fs.PrintDefaults()
+}
+
+// meantFlag suggests a flag for one that does not exist.
+func meantFlag(fs *flag.FlagSet, err error) string {
+	_, name, unknown := strings.Cut(err.Error(), "not defined: -")
+	if !unknown {
+		return ""
+	}
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	return config.Meant(name, names)
 }

@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// Meant is what a sentence about an unknown word ends in: "; did you mean …?", or
+// nothing when no known word is near.
+func Meant(word string, known []string) string { return meant(word, known) }
+
 // meant is the end of a sentence that suggests what was probably meant, or
 // nothing when no known word is near.
 func meant(word string, known []string) string {
