@@ -80,7 +80,38 @@ func syntaxProblem(err error, data []byte) (position, string) {
 	if !utf8.Valid(data) {
 		return at, "cannot read the file as YAML: it is not UTF-8"
 	}
+	if bare, ok := bareReference(data, at.line-1); ok {
+		return bare, "a ${NAME} inside { } or [ ] must stand in quotes, because YAML takes its braces for a block"
+	}
 	return at, "cannot read the file as YAML near this line: " + text
+}
+
+// bareReference finds the first ${ without quotes inside { } or [ ] that begin on
+// its line, in the line of an error or the one before or after: the parser names
+// the line where the braces began to make no sense.
+func bareReference(data []byte, line int) (position, bool) {
+	lines := bytes.Split(data, []byte("\n"))
+	for i := max(line-1, 0); i < min(line+2, len(lines)); i++ {
+		var depth int
+		var quote, before byte
+		text, _, _ := bytes.Cut(lines[i], []byte(" #"))
+		for j, c := range text {
+			switch {
+			case quote != 0:
+				if c == quote {
+					quote = 0
+				}
+			case c == '"' || c == '\'':
+				quote = c
+			case c == '{' && before == '$' && depth > 0:
+				return position{i + 1, utf8.RuneCount(text[:j])}, true
+			case c == '{' || c == '[':
+				depth++
+			}
+			before = c
+		}
+	}
+	return position{}, false
 }
 
 // tabIndent finds the first line that is indented with a tab.
