@@ -97,6 +97,9 @@ func (n *node) reload(path string) (needsRestart []string, err error) {
 	var fixed []string
 	cfg, err := config.Load(path, os.LookupEnv)
 	if err == nil {
+		err = cfg.ContentsSince(n.current)
+	}
+	if err == nil {
 		fixed, err = n.apply(cfg)
 	}
 	if err != nil {

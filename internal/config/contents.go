@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 
 	"github.com/chatshipper/gateway/internal/admin"
 	"github.com/chatshipper/gateway/internal/certs"
@@ -13,12 +14,25 @@ import (
 
 // Contents looks into the certificates, keys and tokens that the configuration
 // names, and says of each that can't be used where it is named and what is wrong
-// with it. It is for a start, and not for a reload: a certificate that is being
-// renewed just then must not keep another limit away. The error is a *Mistakes.
-func (c *Config) Contents() error {
+// with it. The error is a *Mistakes.
+func (c *Config) Contents() error { return c.contents(func(Mistake) bool { return false }) }
+
+// ContentsSince is Contents for a reload: it leaves out blocks that name the same
+// files as before. A certificate that is being renewed just then must not keep a
+// new limit away; but what needs a restart must not make that restart fail.
+func (c *Config) ContentsSince(before *Config) error {
+	changed := make(map[string]bool)
+	for _, path := range before.Changes(c) {
+		changed[parent(path)] = true
+	}
+	return c.contents(func(m Mistake) bool { return !changed[parent(m.Path)] })
+}
+
+// contents leaves out what the caller does not want to know.
+func (c *Config) contents(unwanted func(Mistake) bool) error {
 	l := &loader{file: c.file, origins: c.origins}
 	l.contents(reflect.ValueOf(c).Elem(), "")
-	if len(l.list) > 0 {
+	if l.list = slices.DeleteFunc(l.list, unwanted); len(l.list) > 0 {
 		return l.mistakes()
 	}
 	return nil

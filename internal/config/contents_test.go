@@ -55,3 +55,27 @@ func TestFilesThatAreRightAreNoMistake(t *testing.T) {
 		t.Errorf("a configuration without a file: %s", err)
 	}
 }
+
+// A reload asks only of what it brings.
+func TestAReloadLooksIntoTheFilesThatAreNew(t *testing.T) {
+	junk := filepath.Join(t.TempDir(), "junk")
+	if err := os.WriteFile(junk, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	with := func(text string) *Config {
+		return parse(t, smallest+strings.ReplaceAll(text, "JUNK", junk), environment())
+	}
+	f := func(before, after, want string) {
+		t.Helper()
+		err := with(after).ContentsSince(with(before))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("from %q to %q: %v, want %q", before, after, err, want)
+		}
+	}
+	renewing := "listen: {tls: {cert_file: JUNK, key_file: JUNK}}\n"
+	f(renewing, renewing, "")
+	f(renewing, renewing+"limits: {per_ip: {requests: 30}}\n", "")
+	f("", renewing, "listen.tls.cert_file: cannot use the certificate")
+	f("listen: {tls: {cert_file: JUNK, key_file: contents.go}}\n", renewing, "listen.tls.cert_file: cannot use the certificate")
+	f(renewing, renewing+"identity: {jwt: {public_key_file: JUNK}}\n", "identity.jwt.public_key_file: ")
+}
