@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -91,4 +92,27 @@ func hup(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := fmt.Sscan(ts.ReadFile(args[0]), &pid)
 	ts.Check(err)
 	ts.Check(syscall.Kill(pid, syscall.SIGHUP))
+}
+
+// Those of explain and top need an upstream of their own, and stand in e2e.
+func TestEveryCommandHasAScript(t *testing.T) {
+	var sessions strings.Builder
+	for _, folder := range []string{"testdata/script", "../../e2e/testdata/script"} {
+		files, err := filepath.Glob(folder + "/*.txtar")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("found no script in %s: %v", folder, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sessions.Write(text)
+		}
+	}
+	for _, cmd := range commands() {
+		if called := regexp.MustCompile(`(?m)^(!?|exec .*)\s*gateway ` + cmd.name + `\b`); !called.MatchString(sessions.String()) {
+			t.Errorf("no script calls gateway %s", cmd.name)
+		}
+	}
 }
