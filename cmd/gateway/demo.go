@@ -6,9 +6,11 @@ import (
 	_ "embed"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/chatshipper/gateway/internal/config"
 	"github.com/chatshipper/gateway/internal/unit"
@@ -33,7 +35,7 @@ func runDemo(ctx context.Context, args []string, c console) error {
 	}
 	sb, err := startSandbox(*upstream)
 	if err != nil {
-		return err
+		return elsewhere(err)
 	}
 	cfg.Listen.Address, cfg.Admin.Address = *listen, *admin
 	cfg.Listen.TrustedProxies = []string{"127.0.0.0/8", "::1/128"} // so that one machine can play many clients
@@ -50,7 +52,16 @@ func runDemo(ctx context.Context, args []string, c console) error {
 		}
 		printTour(c.out, sb, public, admin)
 	})
-	return errors.Join(err, sb.stop())
+	return errors.Join(elsewhere(err), sb.stop())
+}
+
+// elsewhere says what to do about a port that somebody else has: whoever starts
+// the demo has no configuration to look into.
+func elsewhere(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; choose other addresses with --listen, --admin-listen and --sandbox-listen", err)
+	}
+	return err
 }
 
 func printTour(w io.Writer, sb *runningSandbox, public, admin net.Addr) {
