@@ -7,11 +7,7 @@ import (
 
 // Meant is what a sentence about an unknown word ends in: "; did you mean …?", or
 // nothing when no known word is near.
-func Meant(word string, known []string) string { return meant(word, known) }
-
-// meant is the end of a sentence that suggests what was probably meant, or
-// nothing when no known word is near.
-func meant(word string, known []string) string {
+func Meant(word string, known []string) string {
 	if near := nearest(word, known); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}

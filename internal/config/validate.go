@@ -110,7 +110,7 @@ func oneOf(report func(path, problem string), path, word string, known ...string
 			return
 		}
 	}
-	report(path, fmt.Sprintf("expected %s, got %q%s", choice(known), word, meant(word, known)))
+	report(path, fmt.Sprintf("expected %s, got %q%s", choice(known), word, Meant(word, known)))
 }
 
 // choice joins words as a sentence does: "a, b or c".
