@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,9 +14,9 @@ import (
 	"github.com/chatshipper/gateway/internal/config"
 )
 
-// pollInterval is how often the configuration file is looked at. Its content is
-// compared, not its times: Kubernetes swaps a symbolic link two levels up, which
-// watchers of a file miss.
+// pollInterval is how often the configuration file, and those of its secrets, are
+// looked at. Their content is compared, not their times: Kubernetes swaps a
+// symbolic link two levels up, which watchers of a file miss.
 const pollInterval = 2 * time.Second
 
 // live are the values that a reload puts in force although the rest of their
@@ -53,13 +54,15 @@ func (r *reloads) ask(ctx context.Context) (needsRestart []string, err error) {
 	return result.needsRestart, result.err
 }
 
-// follow reloads the configuration on SIGHUP, when it is asked to, and when the
-// file's content changes, and renews certificates, until ctx ends.
+// follow reloads the configuration on SIGHUP, when it is asked to, and when its
+// content or that of a secret's file changes, and renews certificates, until ctx
+// ends.
 func (n *node) follow(ctx context.Context, path string, hup <-chan os.Signal) {
 	defer close(n.reloads.over)
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
-	seen := contentOf(path)
+	seen := make(contents)
+	seen.note(n.filesOf(path))
 	for {
 		var asked chan<- reloaded
 		select {
@@ -69,19 +72,46 @@ func (n *node) follow(ctx context.Context, path string, hup <-chan os.Signal) {
 		case asked = <-n.reloads.wishes:
 		case <-ticker.C:
 			n.look()
-			if contentOf(path) == seen {
+			if !seen.differ() {
 				continue
 			}
 		}
 		n.tell("RELOADING=1")
 		n.look()
-		seen = contentOf(path)
+		seen.differ() // whatever changes from here on is seen by the next look
 		restart, err := n.reload(path)
+		seen.note(n.filesOf(path))
 		n.tell("READY=1")
 		if asked != nil {
 			asked <- reloaded{restart, err}
 		}
 	}
+}
+
+// filesOf lists what a reload would read.
+func (n *node) filesOf(path string) []string { return append(n.current.SecretFiles(), path) }
+
+// contents are the digests of files when they were last looked at.
+type contents map[string][sha256.Size]byte
+
+// note begins to look at files, and forgets those that are not among them.
+func (c contents) note(files []string) {
+	maps.DeleteFunc(c, func(file string, _ [sha256.Size]byte) bool { return !slices.Contains(files, file) })
+	for _, file := range files {
+		if _, known := c[file]; !known {
+			c[file] = contentOf(file)
+		}
+	}
+}
+
+// differ looks again, and reports whether any file is another than before.
+func (c contents) differ() (changed bool) {
+	for file, before := range c {
+		if now := contentOf(file); now != before {
+			c[file], changed = now, true
+		}
+	}
+	return changed
 }
 
 // contentOf is the digest of a file; a file that can't be read has the digest of

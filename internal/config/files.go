@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -33,6 +34,16 @@ func (l *loader) files(block reflect.Value, path string) {
 			l.reportOnce(at, err.Error())
 		}
 	}
+}
+
+// SecretFiles lists the files whose content a reload reads anew: those of secrets,
+// and that of the admin token.
+func (c *Config) SecretFiles() []string {
+	files := slices.Sorted(maps.Values(c.secretFiles))
+	if c.Admin.TokenFile != "" {
+		files = append(files, c.Admin.TokenFile)
+	}
+	return files
 }
 
 // secret moves a secret out of its file, which the key at names. Afterwards the
