@@ -196,8 +196,12 @@ func TestWhatClientAndUpstreamTakeIsNotTheGatewaysTime(t *testing.T) {
 	_, _ = io.WriteString(conn, "POST /v2/messages HTTP/1.1\r\nHost: gateway\r\nContent-Length: 13\r\n\r\n")
 	time.Sleep(pause)
 	_, _ = io.WriteString(conn, `{"text":"x"}}`) // refused: no JSON
-	if a, err := readResponse(readUntilSilent(conn, pause/4)); err != nil || a.status != 400 {
+	a, err := readResponse(readUntilSilent(conn, pause/4))
+	if err != nil || a.status != 400 {
 		t.Fatalf("got %v, %v", a, err)
+	}
+	if own, ok := g.line(t, a)["overhead_ms"].(float64); !ok || own <= 0 || own > pause.Seconds()*500 {
+		t.Errorf("the access log says that %v ms were the gateway's (%v)", own, ok)
 	}
 	m := g.metrics(t)
 	if got := m.sum("gateway_request_duration_seconds_sum"); got < 2*pause.Seconds() {

@@ -74,21 +74,23 @@ func (x *exchange) finish() {
 	}
 	m.answered(x.routed.route, x.method, source, x.status)
 	x.observeDuration(float64(took) / 1e9)
+	own := int64(0)
 	if !x.streaming { // a stream lasts as long as upstream and client let it: that is not our time
-		m.overhead.Observe(float64(end-max(x.now, x.arrived)-x.upstreamed) / 1e9)
+		own = end - max(x.now, x.arrived) - x.upstreamed
+		m.overhead.Observe(float64(own) / 1e9)
 	}
 	m.inFlight.Dec()
 	x.giveUpPlace()
 	x.remember(took, source)
 	if x.g.access != nil {
-		x.log(took, source)
+		x.log(took, own, source)
 	}
 	x.endTrace(end, source)
 }
 
-func (x *exchange) log(took int64, source int) {
+func (x *exchange) log(took, own int64, source int) {
 	e := accesslog.Entry{
-		Time: x.now, Duration: took, Upstream: x.upstreamed,
+		Time: x.now, Duration: took, Overhead: own, Upstream: x.upstreamed,
 		RequestID: x.id, Method: x.method.String(), Route: x.routed.route.String(),
 		Status: x.status, Source: sources[source],
 		BytesIn: x.bytesIn, BytesOut: x.bytesOut,

@@ -38,6 +38,7 @@ type Entry struct {
 	BytesIn  int64 // body of the request
 	BytesOut int64 // body of the answer
 	Duration int64 // nanoseconds from the first byte to the last
+	Overhead int64 // nanoseconds of them that neither the client's sending nor the upstream took; 0 is left out
 	Upstream int64 // nanoseconds of them spent on the upstream; 0 is left out
 
 	Limit      int           // of the rule that refused; 0 is left out
@@ -113,6 +114,9 @@ func (e *Entry) appendCost(l *line) {
 	l.number("bytes_in", e.BytesIn)
 	l.number("bytes_out", e.BytesOut)
 	l.milliseconds("duration_ms", e.Duration)
+	if e.Overhead != 0 {
+		l.milliseconds("overhead_ms", e.Overhead)
+	}
 	if e.Upstream != 0 {
 		l.milliseconds("upstream_ms", e.Upstream)
 	}

@@ -22,7 +22,7 @@ func refused() Entry {
 		Key: digest.ID{Hi: 0x0102030405060708}, IP: digest.ID{Lo: 1},
 		Bot: digest.ID{Hi: math.MaxUint64}, Conversation: digest.ID{Hi: 0xabcdef0000000000},
 		Role: "bot", Messages: 1, Content: digest.ID{Hi: 0x1234560000000000}, Reply: start + int64(time.Second),
-		BytesIn: 300, BytesOut: 170, Duration: 1_234_567, Upstream: 999,
+		BytesIn: 300, BytesOut: 170, Duration: 1_234_567, Overhead: 35_000, Upstream: 999,
 		Limit: 8, Window: 3 * time.Minute, RetryAfter: 171, TraceID: []byte("4bf92f"),
 	}
 }
@@ -43,11 +43,11 @@ func TestALineHoldsWhatAnOperatorLooksFor(t *testing.T) {
 	f(refused(), JSON, `{"time":"2026-11-22T23:18:00.123Z","level":"INFO","msg":"request","request_id":"01JDB3","method":"POST","route":"messages","status":429,"source":"gateway",`+
 		`"code":"identical_messages","rule":"identical","decision":"refused","shadow":"per_ip_shadow","limit":8,"window":"3m0s","retry_after":171,`+
 		`"key":"010203040506","ip":"000000000000","bot":"ffffffffffff","conversation":"abcdef000000","role":"bot","messages":1,"content":"123456000000","reply":"2026-11-22T23:18:01.123Z","trace_id":"4bf92f",`+
-		`"bytes_in":300,"bytes_out":170,"duration_ms":1.234,"upstream_ms":0.000}`)
+		`"bytes_in":300,"bytes_out":170,"duration_ms":1.234,"overhead_ms":0.035,"upstream_ms":0.000}`)
 	f(refused(), Text, `time=2026-11-22T23:18:00.123Z level=INFO msg=request request_id=01JDB3 method=POST route=messages status=429 source=gateway `+
 		`code=identical_messages rule=identical decision=refused shadow=per_ip_shadow limit=8 window=3m0s retry_after=171 `+
 		`key=010203040506 ip=000000000000 bot=ffffffffffff conversation=abcdef000000 role=bot messages=1 content=123456000000 reply=2026-11-22T23:18:01.123Z trace_id=4bf92f `+
-		`bytes_in=300 bytes_out=170 duration_ms=1.234 upstream_ms=0.000`)
+		`bytes_in=300 bytes_out=170 duration_ms=1.234 overhead_ms=0.035 upstream_ms=0.000`)
 }
 
 func TestWhatIsUnknownIsLeftOut(t *testing.T) {
@@ -95,7 +95,7 @@ func FuzzEntry(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id []byte, method, code string, ns int64, status int) {
 		e := Entry{
 			Time: ns, RequestID: id, Method: method, Route: code, Status: status, Source: method, Code: code,
-			Rule: code, Decision: method, TraceID: id, BytesIn: ns, Duration: ns, Upstream: ns,
+			Rule: code, Decision: method, TraceID: id, BytesIn: ns, Duration: ns, Overhead: ns, Upstream: ns,
 			Window: time.Duration(ns), Limit: status, Key: digest.ID{Hi: uint64(ns)},
 		}
 		b := written(&e, JSON)
