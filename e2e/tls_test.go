@@ -7,12 +7,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -72,6 +74,32 @@ func TestTheListenerSpeaksTLS(t *testing.T) {
 	}
 	wantStatus(t, a, 200)
 	wantHeader(t, up.last(t).header, "X-Forwarded-Proto", "https")
+}
+
+func TestPlainHTTPOnTheTLSListenerIsToldSo(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, _, _ := identityOf(t)
+	up := startStub(t, nil)
+	g := startGateway(t, up.URL, setup{listen: "tls: {cert_file: " + certFile + ", key_file: " + keyFile + "}"})
+	f := func(sent string, want bool) {
+		t.Helper()
+		conn, err := net.Dial("tcp", g.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, sent)
+		a, err := readResponse(readUntilSilent(conn, time.Second))
+		if told := err == nil && a.status == 400 && strings.Contains(string(a.body), "https://"); told != want {
+			t.Errorf("%q was answered %s, %v", sent, a, err)
+		}
+	}
+	f("GET /v2/users HTTP/1.1\r\nHost: gateway\r\n\r\n", true)
+	f("POST /v2/messages HTTP/1.1\r\nHost: gateway\r\nContent-Length: 100000\r\n\r\n"+strings.Repeat("x", 100_000), true)
+	f("\x00\x01\x02\x03\x04\x05\x06", false)
+	if n := len(up.seen()); n != 0 {
+		t.Errorf("%d requests came through", n)
+	}
 }
 
 func TestTheUpstreamsCertificateIsVerified(t *testing.T) {

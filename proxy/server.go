@@ -97,6 +97,8 @@ func unread(why downstream.Fault) apierror.Error {
 		return apierror.Error{Code: apierror.HeadersTooLarge}
 	case downstream.HeadTimedOut:
 		return apierror.Error{Code: apierror.RequestTimeout}
+	case downstream.NotSecure:
+		return apierror.Error{Code: apierror.InvalidRequest, Message: notSecure}
 	case downstream.TooManyConnections:
 		return apierror.Error{Code: apierror.Overloaded, RetryAfter: 1}
 	case downstream.TooManyOfAddress:
@@ -107,6 +109,7 @@ func unread(why downstream.Fault) apierror.Error {
 
 const (
 	badRequestLine   problem = "The request line is malformed: it must be a method, a path and HTTP/1.1 with one space between them, and end in CRLF like every header line."
+	notSecure        string  = "This port speaks HTTPS. Use https:// and not http:// in the address."
 	tooManyOfAddress string  = "Your address has too many connections open. Close some, or use the open ones again."
 )
 
@@ -115,7 +118,9 @@ func (g *Gateway) Refusal(why downstream.Fault) []byte {
 	e := unread(why)
 	r := reply{close: true, length: ofBody, body: e.AppendJSON(nil)}
 	r.add(headerContentType, jsonType)
-	r.add(headerRetryAfter, []byte("1"))
+	if e.RetryAfter > 0 {
+		r.add(headerRetryAfter, []byte("1"))
+	}
 	return append(r.appendHead(nil, e.HTTPStatus(), g.date.at(g.clock.now()), false), r.body...)
 }
 

@@ -103,6 +103,7 @@ func (c *Conn) greet() bool {
 	}
 	nc, err := c.server.secure(c.nc)
 	if err != nil {
+		c.correct(err)
 		return false
 	}
 	c.nc, c.Secure = nc, c.server.cfg.TLS != nil

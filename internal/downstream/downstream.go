@@ -43,8 +43,8 @@ type Handler interface {
 	Understand(c *Conn) Exchange
 	// Unread is called instead for what is no request.
 	Unread(c *Conn, why Fault) Exchange
-	// Refusal is the whole answer to a connection that gets no place. It must
-	// not change once it was returned.
+	// Refusal is the whole answer to a connection that gets no place, or speaks
+	// plain HTTP under TLS. It must not change once it was returned.
 	Refusal(why Fault) []byte
 	// Panicked is told what a fault of this half or of the handler said. The
 	// connection it happened on is closed.
@@ -67,6 +67,8 @@ const (
 	HeadTooLarge
 	// HeadTimedOut means that a head began and did not end in time.
 	HeadTimedOut
+	// NotSecure means that a client speaks plain HTTP where Config.TLS is set.
+	NotSecure
 	// TooManyConnections means that Config.MaxConnections are open.
 	TooManyConnections
 	// TooManyOfAddress means that Config.MaxPerAddress of this address are open.

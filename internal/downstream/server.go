@@ -248,3 +248,30 @@ func (s *Server) secure(nc net.Conn) (net.Conn, error) {
 	t := tls.Server(nc, s.cfg.TLS)
 	return t, t.Handshake()
 }
+
+// correct tells a client that speaks plain HTTP to a TLS listener so: to be hung up
+// on explains nothing.
+func (c *Conn) correct(err error) {
+	var e tls.RecordHeaderError
+	if !errors.As(err, &e) || e.Conn == nil || !isMethodBegun(e.RecordHeader[:]) {
+		return
+	}
+	_ = c.nc.SetDeadline(time.Now().Add(lingerTime))
+	if _, err := c.nc.Write(c.server.handler.Refusal(NotSecure)); err == nil {
+		linger(c.nc)
+	}
+}
+
+// isMethodBegun reports whether what a client began with is a method of HTTP's, as
+// far as one can see.
+func isMethodBegun(b []byte) bool {
+	for i, c := range b {
+		if c == ' ' {
+			return i >= 3
+		}
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return true
+}
