@@ -3,6 +3,7 @@ package peer
 import (
 	"crypto/tls"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -30,6 +31,26 @@ func TestEveryConfigurationCarriesItsSettings(t *testing.T) {
 			if !strings.Contains(string(text), w) {
 				t.Errorf("%s: cannot find %q in:\n%s", p.Name, w, text)
 			}
+		}
+	}
+}
+
+// The gateway itself finds nothing wrong with what it is started with.
+func TestTheGatewaysConfigurationIsRight(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeCertificate(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, settings := range []Settings{{}, {TLS: true}, {Redis: "127.0.0.1:6379"}} {
+		path := filepath.Join(dir, "gateway.yaml")
+		settings.Upstream, settings.PerIP = "127.0.0.1:7777", 20
+		if err := fill("gateway.yaml", path, file{Settings: settings, Dir: dir, Port: 8888, AdminPort: 9999}); err != nil {
+			t.Fatal(err)
+		}
+		check := exec.CommandContext(t.Context(), "go", "run", "./cmd/gateway", "check", "--config", path)
+		check.Dir = "../../.."
+		if text, err := check.CombinedOutput(); err != nil {
+			t.Errorf("%+v: %v\n%s", settings, err, text)
 		}
 	}
 }
