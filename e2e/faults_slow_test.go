@@ -148,7 +148,7 @@ func suffer(t *testing.T, g *gateway, a attack) (p99 time.Duration) {
 
 // startGreedy is a gateway with short patience and no request limits, which would
 // keep most of an attack away; its upstream has one large answer.
-func startGreedy(t *testing.T) *gateway {
+func startGreedy(t *testing.T, idle time.Duration) *gateway {
 	large := "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n" + strings.Repeat("x", 8<<20)
 	up := startFaulty(t, func(a *ask) bool {
 		if a.URL.Path == "/v2/large" {
@@ -159,7 +159,7 @@ func startGreedy(t *testing.T) *gateway {
 		return true
 	})
 	return startGateway(t, up.URL, setup{
-		listen:   fmt.Sprintf("read_header_timeout: %ds, read_timeout: %ds, idle_timeout: 5s", patienceForHeads, patienceForBodies),
+		listen:   fmt.Sprintf("read_header_timeout: %ds, read_timeout: %ds, idle_timeout: %s", patienceForHeads, patienceForBodies, idle),
 		upstream: "max_connections: 2048",
 		rest:     noRequestLimits + "log: {access: false}\n",
 	})
@@ -188,7 +188,7 @@ func slowhttptest(t *testing.T, connections, seconds int, args ...string) func(*
 
 func TestFaultSlowHTTPTest(t *testing.T) {
 	t.Parallel()
-	g := startGreedy(t)
+	g := startGreedy(t, time.Minute) // the connection of a client that the machine has no time for stays open
 	n, seconds := counts(200, 1000), counts(6, 20)
 	slack := 3 * time.Second // for the connections to be made, and for the tool to start
 	endure(t, g, attack{
@@ -251,7 +251,7 @@ func again(n int, during time.Duration, say func(i int, conn net.Conn)) func(*ga
 
 func TestFaultGreedyConnections(t *testing.T) {
 	t.Parallel()
-	g := startGreedy(t)
+	g := startGreedy(t, 5*time.Second)
 	during := time.Duration(counts(6, 12)) * time.Second
 	many, thousand := counts(500, 5000), counts(100, 1000)
 	endure(t, g, attack{

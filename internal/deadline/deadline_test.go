@@ -29,6 +29,35 @@ func TestNothingEndsEarlyAndNothingMuchTooLate(t *testing.T) {
 	}
 }
 
+// What is set while the machine has no time for the sweeper is set by an old clock.
+func TestASweeperThatIsHeldUpEndsNothingEarly(t *testing.T) {
+	const second = int64(time.Second)
+	s, before, meanwhile := New(time.Second), new(Watch), new(Watch)
+	s.running = true // it is looked by hand
+	ended := 0
+	s.Add(before, func() { ended++ })
+	s.Add(meanwhile, func() { ended++ })
+	s.look(0)
+	before.Set(time.Second)
+	s.look(int64(s.tick))
+	meanwhile.Set(time.Second) // at 5 s, by the clock of 0.1 s
+	s.look(5 * second)
+	if ended != 0 {
+		t.Fatalf("%d ended after a moment", ended)
+	}
+	for now := 5*second + int64(s.tick); now < 6*second; now += int64(s.tick) {
+		s.look(now)
+	}
+	if meanwhile.Expired() {
+		t.Error("it ended early")
+	}
+	s.look(6*second + 2*int64(s.tick))
+	s.look(6*second + 4*int64(s.tick))
+	if ended != 2 {
+		t.Errorf("%d ended", ended)
+	}
+}
+
 func TestALiftedLimitEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, w := New(time.Second), new(Watch)
