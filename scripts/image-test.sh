@@ -92,14 +92,14 @@ look() {
 
 # The image runs as its user: nothing is given to it but a configuration.
 run_it() {
-	local c tries=0
+	local c tries=0 port=$((20000 + RANDOM % 10000)) # hardly anybody else's
 	c=$(buildah from "$image:amd64")
 	containers+=("$c")
 	chmod 755 "$work"
-	cat >"$work/gateway.yaml" <<-'YAML'
-		listen: {address: "127.0.0.1:18080"}
-		admin: {address: "127.0.0.1:19900"}
-		upstream: {url: "http://127.0.0.1:18081"}
+	cat >"$work/gateway.yaml" <<-YAML
+		listen: {address: "127.0.0.1:$port"}
+		admin: {address: "127.0.0.1:$((port + 1))"}
+		upstream: {url: "http://127.0.0.1:$((port + 2))"}
 	YAML
 	inside() { buildah run -v "$work":/etc/gateway:ro "$c" -- "$@"; }
 	if inside /gateway healthcheck --config /etc/gateway/gateway.yaml 2>/dev/null; then die 'it is healthy before it runs'; fi
