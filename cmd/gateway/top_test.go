@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -136,4 +139,26 @@ func eachMember(of reflect.Type, f func(name string)) {
 			}
 		}
 	}
+}
+
+// Who is turned away is told what to name, also after a reload that was refused.
+func TestTopSaysHowToReachTheGateway(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer server.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	broken := filepath.Join(t.TempDir(), "gateway.yaml")
+	if err := os.WriteFile(broken, []byte("limitz: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := func(wants []string, args ...string) {
+		t.Helper()
+		err := runTop(t.Context(), append(args, "--once"), console{io.Discard, io.Discard})
+		for _, want := range wants {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("top %q said %v, want %q", args, err, want)
+			}
+		}
+	}
+	f([]string{"401", "--token-file", "--config"}, "--admin", server.Listener.Addr().String())
+	f([]string{"limitz", "--admin ADDR and --token-file FILE"}, "--config", broken)
 }

@@ -40,6 +40,15 @@ func (s *sight) frame(y style, columns, lines int) []string {
 	return rows[:min(len(rows), lines)]
 }
 
+// missed says why there is no newer frame, and how old what follows is.
+func (s *sight) missed(err error, y style, columns int) []string {
+	rows := []string{cut(y.bold(printable(err.Error())), columns)}
+	if !s.At.IsZero() {
+		rows = append(rows, cut(y.bold("What follows is of "+clockOf(s.At)+"."), columns))
+	}
+	return rows
+}
+
 func (s *sight) banner(y style) []string {
 	st, c := &s.Tables.State, s.Tables.State.Configuration
 	rows := []string{fmt.Sprintf("%s  %s  version %s, running for %s, configuration %s since %s",
@@ -64,7 +73,7 @@ func (s *sight) traffic(y style) []string {
 	}
 	p := &s.Points[len(s.Points)-1]
 	return []string{
-		fmt.Sprintf("%s %.1f/s  %s  %.1f/s refused, %.1f/s failed; %d in flight on %d connections", y.bold("requests "), p.Requests,
+		fmt.Sprintf("%s %.1f/s  %s  %.1f/s refused, %.1f/s failed; %d in flight on %d open connections", y.bold("requests "), p.Requests,
 			sparkline(s.Points, func(p *proxy.Point) float64 { return p.Requests }), p.Refused, p.Failed, p.InFlight, p.Connections),
 		fmt.Sprintf("%s p50 %s, p99 %s; the gateway's own share p50 %s, p99 %s", y.bold("latency  "),
 			span(p.P50), span(p.P99), span(p.OverheadP50), span(p.OverheadP99)),
@@ -98,7 +107,7 @@ func (s *sight) limits(y style, columns int) (rows []string) {
 		if l.Limit > 0 {
 			head += fmt.Sprintf(", %d in %s", l.Limit, l.Window)
 		}
-		rows = append(rows, fmt.Sprintf("%s; %d refused, %d would be, %d admitted; %d of %d counted", head, l.Refused, l.WouldRefuse, l.Admitted, l.Keys, l.Capacity))
+		rows = append(rows, fmt.Sprintf("%s; %d refused, %d would be, %d admitted; %d of %d places in use here", head, l.Refused, l.WouldRefuse, l.Admitted, l.Keys, l.Capacity))
 		for _, n := range l.Nearest[:min(nearestShown, len(l.Nearest))] {
 			who := n.Who
 			if n.Bot != "" {
