@@ -71,6 +71,15 @@ func TestAFrameFitsTheTerminal(t *testing.T) {
 			}
 		}
 	}
+	for columns, want := range map[int]string{
+		40:  "  3bc906039271                 20 of 20…",
+		80:  "  3bc906039271                   ##############  20 of 20, free in 400ms",
+		200: "  3bc906039271                   ##############################  20 of 20, free in 400ms",
+	} {
+		if rows := s.frame(plain, columns, 70); !slices.Contains(rows, want) {
+			t.Errorf("the nearest to a limit are not told as %q in %d columns:\n%s", want, columns, strings.Join(rows, "\n"))
+		}
+	}
 	if rows := new(sight).frame(plain, 80, 24); rows != nil {
 		t.Errorf("of nothing, %q is shown", rows)
 	}
@@ -95,10 +104,10 @@ func TestGauges(t *testing.T) {
 			t.Errorf("%d of %d is %q, want %q", used, limit, got, want)
 		}
 	}
-	f(0, 8, 4, "....")
-	f(4, 8, 4, "##..")
-	f(9, 8, 4, "####")
-	f(1, 0, 4, "####")
+	f(0, 8, 4, ".... ")
+	f(4, 8, 4, "##.. ")
+	f(9, 8, 4, "#### ")
+	f(1, 0, 4, "#### ")
 	f(1, 8, -3, "")
 	if line := sparkline(slices.Clone(shown(t).Points), func(p *proxy.Point) float64 { return p.Requests }); utf8.RuneCountInString(line) != 30 || !strings.HasSuffix(line, "█▃") {
 		t.Errorf("got %q", line)

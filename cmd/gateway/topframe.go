@@ -113,7 +113,7 @@ func (s *sight) limits(y style, columns int) (rows []string) {
 			if n.Bot != "" {
 				who = n.Bot + " in " + n.Conversation
 			}
-			row := fmt.Sprintf("  %-30s %s %3d of %d", who, gauge(n.Used, n.Limit, min(30, columns-48)), n.Used, n.Limit)
+			row := fmt.Sprintf("  %-*s %s%3d of %d", min(30, columns-13), who, gauge(n.Used, n.Limit, min(30, columns-66)), n.Used, n.Limit)
 			if n.FreeMS > 0 {
 				row += ", free in " + (time.Duration(n.FreeMS) * time.Millisecond).Round(time.Second/10).String()
 			}
@@ -201,13 +201,13 @@ func span(ms *float64) string {
 	return fmt.Sprintf("%.1f s", *ms/1000)
 }
 
-// gauge draws a share of a limit.
+// gauge draws a share of a limit, and the space after it.
 func gauge(used, limit, width int) string {
 	if width < 1 {
 		return ""
 	}
 	full := min(width, used*width/max(1, limit))
-	return strings.Repeat("#", full) + strings.Repeat(".", width-full)
+	return strings.Repeat("#", full) + strings.Repeat(".", width-full) + " "
 }
 
 // sparkline draws the points of a minute, each as high as its share of the highest.
@@ -227,9 +227,10 @@ func sparkline(points []proxy.Point, of func(p *proxy.Point) float64) string {
 	return strings.Repeat(" ", 30-len(line)) + string(line)
 }
 
-// cut shortens a line to what a terminal shows of it. Control codes take no room.
+// cut shortens a line to what a terminal shows of it, and marks that: half a number
+// looks like another one. Control codes take no room.
 func cut(line string, columns int) string {
-	room := columns
+	room, last := columns, 0
 	for i := 0; i < len(line); {
 		if line[i] == 0x1b {
 			end := strings.IndexByte(line[i:], 'm')
@@ -240,10 +241,10 @@ func cut(line string, columns int) string {
 			continue
 		}
 		if room == 0 {
-			return line[:i] + styleEnd(line)
+			return line[:last] + "…" + styleEnd(line)
 		}
 		_, size := utf8.DecodeRuneInString(line[i:])
-		i, room = i+size, room-1
+		i, room, last = i+size, room-1, i
 	}
 	return line
 }
