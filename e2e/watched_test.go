@@ -15,8 +15,8 @@ import (
 )
 
 // watched is a sandbox behind two gateways, with a Prometheus that scrapes both
-// under load. One counts in Redis; the other speaks TLS, has little room and
-// refuses nothing.
+// under load. One counts in Redis; the other speaks TLS, has little room,
+// refuses nothing and writes every other line of its log.
 type watched struct {
 	sandbox       *sandbox
 	redis         *redisServer
@@ -30,7 +30,7 @@ type watched struct {
 
 const (
 	plainSetup  = "webhook: {secret: " + webhookSecret + "}\nstore: {kind: redis, redis: {addresses: [%q], key_secret: a secret of the tests, timeout: 5s}}\ntracing: {otlp_endpoint: %q, sample_ratio: 1}\n"
-	secureSetup = "limits: {per_ip: {mode: shadow, window: 1m}, per_key: {mode: shadow, window: 1m}}\nstore: {memory: {max_bytes: 1MiB}}\n"
+	secureSetup = "limits: {per_ip: {mode: shadow, window: 1m}, per_key: {mode: shadow, window: 1m}}\nstore: {memory: {max_bytes: 1MiB}}\nlog: {sample: {one_in: 2}}\n"
 )
 
 func startWatched(t *testing.T) *watched {
@@ -114,7 +114,7 @@ func (w *watched) faults() []fault {
 			{"Messages not inspected", "invalid_json"}, {"Messages not inspected", "content_type"}, {"Own answers by code", "415"},
 		}},
 		{"more keys than there is room for", w.flood, []sight{
-			{"Live keys forgotten", "per_key"}, {"Would be refused, in shadow mode", "per_ip"}, {"Room in use", "per_key"}, {"Memory of the counts", "fullest instance"},
+			{"Live keys forgotten", "per_key"}, {"Log lines left out", ""}, {"Would be refused, in shadow mode", "per_ip"}, {"Room in use", "per_key"}, {"Memory of the counts", "fullest instance"},
 		}},
 		{"limits and faults of the upstream", w.spoil, []sight{
 			{"429 of the upstream", ""},

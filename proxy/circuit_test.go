@@ -50,6 +50,9 @@ func TestAnOpenCircuitIsA503ThatSaysWhenToComeAgain(t *testing.T) {
 			t.Errorf("%s is %v, want %v", series, got, want)
 		}
 	}
+	if word, why := g.State(); word != "degraded" || len(why) != 1 {
+		t.Errorf("the state is %s: %q", word, why)
+	}
 	if why := g.NotReady(); len(why) > 0 { // without a health check readiness does not hang on the upstream
 		t.Errorf("not ready: %q", why)
 	}
@@ -80,5 +83,22 @@ func TestSeveralAddressesAreOneAPI(t *testing.T) {
 	}
 	if retries := g.metric(t, "gateway_upstream_retries_total"); retries != 4 {
 		t.Errorf("%v retries of the four requests that the other address did not get", retries)
+	}
+}
+
+// An upstream that is up, with a server that is not, is told in the first words.
+func TestAServerThatIsPassedOverIsTold(t *testing.T) {
+	up := newRecorder(t, ok)
+	g := start(t, up, func(c *Config) {
+		c.Upstream.URL, c.Upstream.Addresses = "http://api.example.com", []string{nobody(t), up.ln.Addr().String()}
+	})
+	if word, why := g.State(); word != "ready" || why != nil {
+		t.Errorf("at first: %s %q", word, why)
+	}
+	for range 5 { // opens the circuit
+		g.do(t, request{method: "GET", path: "/v2/users"})
+	}
+	if word, why := g.State(); word != "degraded" || len(why) != 1 || !strings.HasSuffix(why[0], ": 1 of 2.") {
+		t.Errorf("afterwards: %s %q", word, why)
 	}
 }

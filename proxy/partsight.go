@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
+	"github.com/chatshipper/gateway/internal/balance"
 	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/limiter"
 	"github.com/chatshipper/gateway/loopguard"
@@ -117,9 +119,11 @@ func (g *Gateway) State() (word string, why []string) {
 	}
 	if !g.upstream.Up() {
 		degraded("The upstream can't be reached.")
+	} else if away, all := g.passedOver(); away > 0 {
+		degraded(fmt.Sprintf("Servers of the upstream that are passed over, because they failed: %d of %d.", away, all))
 	}
 	if shared := g.stores.Shared; shared != nil && shared.Degraded() {
-		degraded("The shared store does not answer.")
+		degraded("The shared store does not answer: store.redis.on_failure decides until it does.")
 	}
 	if len(g.NotReady()) > 0 {
 		word = "not ready"
@@ -128,4 +132,16 @@ func (g *Gateway) State() (word string, why []string) {
 		word, why = "draining", append(why, "New connections should go elsewhere; what is under way is finished.")
 	}
 	return word, why
+}
+
+// passedOver counts the servers of the upstream whose circuit or health check keeps
+// requests from them, and all.
+func (g *Gateway) passedOver() (away, all int) {
+	servers := g.upstream.Servers()
+	for i := range servers {
+		if servers[i].Unwell || servers[i].Circuit != balance.Closed.String() {
+			away++
+		}
+	}
+	return away, len(servers)
 }

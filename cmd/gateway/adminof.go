@@ -74,7 +74,8 @@ func (f adminFlags) where() (adminOf, error) {
 	}
 	cfg, err := config.Load(*f.file, os.LookupEnv)
 	if err != nil {
-		return adminOf{}, &failure{exitConfig, err}
+		hint := errors.New("a gateway that runs with an older configuration is reached with --admin ADDR and --token-file FILE")
+		return adminOf{}, &failure{exitConfig, errors.Join(err, hint)}
 	}
 	return adminOf{address: reachable(cfg.Admin.Address), tokenFile: cfg.Admin.TokenFile, certFile: cfg.Admin.TLS.CertFile}, nil
 }
@@ -122,6 +123,9 @@ func (a adminOf) ask(ctx context.Context, method, path string, body io.Reader) (
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the answer of the gateway: %w", err)
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		return nil, errors.New("401: the gateway does not know this admin token, or wants one: name its file with --token-file, or its configuration with --config")
 	}
 	if resp.StatusCode != http.StatusOK {
 		var refusal struct{ Message string }

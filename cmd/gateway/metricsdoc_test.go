@@ -60,6 +60,22 @@ func TestEveryMetricSaysWhatIsNormal(t *testing.T) {
 	}
 }
 
+// An alert sees the first increase only of a series that was there before, at 0.
+func TestWhatIsCountedBeginsAtZero(t *testing.T) {
+	series := 0
+	for _, family := range gathered(t) {
+		for _, m := range family.GetMetric() {
+			if c := m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount()); c != 0 {
+				t.Errorf("%s %v begins at %v", family.GetName(), m.GetLabel(), c)
+			}
+			series++
+		}
+	}
+	if series < 1000 {
+		t.Errorf("only %d series are there at the start", series)
+	}
+}
+
 // gathered is what a gateway just started says of itself, in the order of the
 // page: its own metrics by name.
 func gathered(t *testing.T) []*dto.MetricFamily {

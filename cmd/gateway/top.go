@@ -111,7 +111,8 @@ func (a adminOf) top(ctx context.Context, screen *os.File) error {
 		}
 		rows := last.frame(style, columns, lines)
 		if err != nil && ctx.Err() == nil {
-			rows = append([]string{cut(printable(err.Error()), columns)}, rows[:min(len(rows), lines-1)]...)
+			rows = append(last.missed(err, style, columns), rows...)
+			rows = rows[:min(len(rows), lines)]
 		}
 		if _, err := io.WriteString(screen, home+strings.Join(rows, restOfLine+"\r\n")+restOfLine+restBelow); err != nil {
 			return fmt.Errorf("cannot draw: %w", err)

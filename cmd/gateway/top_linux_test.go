@@ -92,7 +92,7 @@ func TestTopOnATerminal(t *testing.T) {
 		t.Error(err)
 	}
 	got := <-drawn
-	for _, want := range []string{enterScreen, styled.strong + "gateway degraded", "just a moment", restBelow, leaveScreen} {
+	for _, want := range []string{enterScreen, styled.strong + "gateway degraded", "just a moment", "What follows is of ", restBelow, leaveScreen} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q was not drawn in %q", want, got)
 		}

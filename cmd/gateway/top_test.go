@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -68,6 +71,15 @@ func TestAFrameFitsTheTerminal(t *testing.T) {
 			}
 		}
 	}
+	for columns, want := range map[int]string{
+		40:  "  3bc906039271                 20 of 20…",
+		80:  "  3bc906039271                   ##############  20 of 20, free in 400ms",
+		200: "  3bc906039271                   ##############################  20 of 20, free in 400ms",
+	} {
+		if rows := s.frame(plain, columns, 70); !slices.Contains(rows, want) {
+			t.Errorf("the nearest to a limit are not told as %q in %d columns:\n%s", want, columns, strings.Join(rows, "\n"))
+		}
+	}
 	if rows := new(sight).frame(plain, 80, 24); rows != nil {
 		t.Errorf("of nothing, %q is shown", rows)
 	}
@@ -92,10 +104,10 @@ func TestGauges(t *testing.T) {
 			t.Errorf("%d of %d is %q, want %q", used, limit, got, want)
 		}
 	}
-	f(0, 8, 4, "....")
-	f(4, 8, 4, "##..")
-	f(9, 8, 4, "####")
-	f(1, 0, 4, "####")
+	f(0, 8, 4, ".... ")
+	f(4, 8, 4, "##.. ")
+	f(9, 8, 4, "#### ")
+	f(1, 0, 4, "#### ")
 	f(1, 8, -3, "")
 	if line := sparkline(slices.Clone(shown(t).Points), func(p *proxy.Point) float64 { return p.Requests }); utf8.RuneCountInString(line) != 30 || !strings.HasSuffix(line, "█▃") {
 		t.Errorf("got %q", line)
@@ -136,4 +148,26 @@ func eachMember(of reflect.Type, f func(name string)) {
 			}
 		}
 	}
+}
+
+// Who is turned away is told what to name, also after a reload that was refused.
+func TestTopSaysHowToReachTheGateway(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer server.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	broken := filepath.Join(t.TempDir(), "gateway.yaml")
+	if err := os.WriteFile(broken, []byte("limitz: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := func(wants []string, args ...string) {
+		t.Helper()
+		err := runTop(t.Context(), append(args, "--once"), console{io.Discard, io.Discard})
+		for _, want := range wants {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("top %q said %v, want %q", args, err, want)
+			}
+		}
+	}
+	f([]string{"401", "--token-file", "--config"}, "--admin", server.Listener.Addr().String())
+	f([]string{"limitz", "--admin ADDR and --token-file FILE"}, "--config", broken)
 }

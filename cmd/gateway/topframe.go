@@ -40,6 +40,15 @@ func (s *sight) frame(y style, columns, lines int) []string {
 	return rows[:min(len(rows), lines)]
 }
 
+// missed says why there is no newer frame, and how old what follows is.
+func (s *sight) missed(err error, y style, columns int) []string {
+	rows := []string{cut(y.bold(printable(err.Error())), columns)}
+	if !s.At.IsZero() {
+		rows = append(rows, cut(y.bold("What follows is of "+clockOf(s.At)+"."), columns))
+	}
+	return rows
+}
+
 func (s *sight) banner(y style) []string {
 	st, c := &s.Tables.State, s.Tables.State.Configuration
 	rows := []string{fmt.Sprintf("%s  %s  version %s, running for %s, configuration %s since %s",
@@ -64,7 +73,7 @@ func (s *sight) traffic(y style) []string {
 	}
 	p := &s.Points[len(s.Points)-1]
 	return []string{
-		fmt.Sprintf("%s %.1f/s  %s  %.1f/s refused, %.1f/s failed; %d in flight on %d connections", y.bold("requests "), p.Requests,
+		fmt.Sprintf("%s %.1f/s  %s  %.1f/s refused, %.1f/s failed; %d in flight on %d open connections", y.bold("requests "), p.Requests,
 			sparkline(s.Points, func(p *proxy.Point) float64 { return p.Requests }), p.Refused, p.Failed, p.InFlight, p.Connections),
 		fmt.Sprintf("%s p50 %s, p99 %s; the gateway's own share p50 %s, p99 %s", y.bold("latency  "),
 			span(p.P50), span(p.P99), span(p.OverheadP50), span(p.OverheadP99)),
@@ -98,13 +107,13 @@ func (s *sight) limits(y style, columns int) (rows []string) {
 		if l.Limit > 0 {
 			head += fmt.Sprintf(", %d in %s", l.Limit, l.Window)
 		}
-		rows = append(rows, fmt.Sprintf("%s; %d refused, %d would be, %d admitted; %d of %d counted", head, l.Refused, l.WouldRefuse, l.Admitted, l.Keys, l.Capacity))
+		rows = append(rows, fmt.Sprintf("%s; %d refused, %d would be, %d admitted; %d of %d places in use here", head, l.Refused, l.WouldRefuse, l.Admitted, l.Keys, l.Capacity))
 		for _, n := range l.Nearest[:min(nearestShown, len(l.Nearest))] {
 			who := n.Who
 			if n.Bot != "" {
 				who = n.Bot + " in " + n.Conversation
 			}
-			row := fmt.Sprintf("  %-30s %s %3d of %d", who, gauge(n.Used, n.Limit, min(30, columns-48)), n.Used, n.Limit)
+			row := fmt.Sprintf("  %-*s %s%3d of %d", min(30, columns-13), who, gauge(n.Used, n.Limit, min(30, columns-66)), n.Used, n.Limit)
 			if n.FreeMS > 0 {
 				row += ", free in " + (time.Duration(n.FreeMS) * time.Millisecond).Round(time.Second/10).String()
 			}
@@ -192,13 +201,13 @@ func span(ms *float64) string {
 	return fmt.Sprintf("%.1f s", *ms/1000)
 }
 
-// gauge draws a share of a limit.
+// gauge draws a share of a limit, and the space after it.
 func gauge(used, limit, width int) string {
 	if width < 1 {
 		return ""
 	}
 	full := min(width, used*width/max(1, limit))
-	return strings.Repeat("#", full) + strings.Repeat(".", width-full)
+	return strings.Repeat("#", full) + strings.Repeat(".", width-full) + " "
 }
 
 // sparkline draws the points of a minute, each as high as its share of the highest.
@@ -218,9 +227,10 @@ func sparkline(points []proxy.Point, of func(p *proxy.Point) float64) string {
 	return strings.Repeat(" ", 30-len(line)) + string(line)
 }
 
-// cut shortens a line to what a terminal shows of it. Control codes take no room.
+// cut shortens a line to what a terminal shows of it, and marks that: half a number
+// looks like another one. Control codes take no room.
 func cut(line string, columns int) string {
-	room := columns
+	room, last := columns, 0
 	for i := 0; i < len(line); {
 		if line[i] == 0x1b {
 			end := strings.IndexByte(line[i:], 'm')
@@ -231,10 +241,10 @@ func cut(line string, columns int) string {
 			continue
 		}
 		if room == 0 {
-			return line[:i] + styleEnd(line)
+			return line[:last] + "…" + styleEnd(line)
 		}
 		_, size := utf8.DecodeRuneInString(line[i:])
-		i, room = i+size, room-1
+		i, room, last = i+size, room-1, i
 	}
 	return line
 }

@@ -25,14 +25,16 @@ export class Traffic {
     return this.send(this.scene.bot, '198.51.100.20', '/v2/messages', { conversation: this.scene.conversation, text });
   }
 
-  // loop is a bot that answers itself.
+  // loop is a bot that answers itself. It returns when it was first refused.
   async loop(times) {
-    let last;
+    let last, refused;
     for (let i = 0; i < times; i++) {
       last = await this.say(this.loopText);
+      if (last === 429) refused ??= performance.now();
       await sleep(60);
     }
     if (last !== 429) throw new Error(`the loop is answered ${last}`);
+    return refused;
   }
 
   // play sends what agents and bots send in so many seconds; with a loop now and

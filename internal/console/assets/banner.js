@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from './vendor/preact-htm.js';
 import { day, long, time } from './format.js';
 
 const sentences = {
-  ready: 'Requests are served, and the limits below are enforced.',
+  ready: 'Requests are served, under the limits below.',
   degraded: 'Requests are served, with a fault.',
   'not ready': 'Traffic should go elsewhere: /readyz answers 503.',
   draining: 'The gateway is stopping: /readyz answers 503.',

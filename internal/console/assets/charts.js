@@ -5,6 +5,7 @@ import { time } from './format.js';
 
 const height = 112;
 const shown = 300; // seconds
+const bridged = 10; // seconds without a request that a line of times is drawn across
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -19,6 +20,21 @@ function powers(low, high) {
   const list = [];
   for (let at = low; at <= high * 1.001; at *= 10) list.push(at);
   return list;
+}
+
+// silent is whether nothing was measured between two points for so long that a
+// line from one to the other would tell of times that nobody had.
+const silent = (from, to) => to - from > bridged;
+
+// gaps are those breaks of a line, in pixels of the canvas, that are left open.
+const gaps = (u, _line, _from, _to, all) => all.filter(([from, to]) => silent(u.posToVal(from, 'x', true), u.posToVal(to, 'x', true)));
+
+// lone are the values with no line on either side: they are drawn as points.
+function lone(u, line) {
+  const [x, y] = [u.data[0], u.data[line]];
+  const at = [];
+  for (let i = 0; i < y.length; i++) if (y[i] !== null) at.push(i);
+  return at.filter((i, n) => (n === 0 || silent(x[at[n - 1]], x[i])) && (n === at.length - 1 || silent(x[i], x[at[n + 1]])));
 }
 
 function options(series, axis, width, hover) {
@@ -37,7 +53,7 @@ function options(series, axis, width, hover) {
         ...(axis.log && { splits: (u) => powers(u.scales.y.min, u.scales.y.max), filter: (_, marks) => marks.map((at, i) => (marks.length <= 4 || i % 2 === 0 ? at : null)) }) },
     ],
     series: [{}, ...series.map((s) => ({
-      stroke: colour(s.colour), width: 1.5, fill: s.fill && colour(s.fill), dash: s.dash, spanGaps: true, points: { show: false },
+      stroke: colour(s.colour), width: 1.5, fill: s.fill && colour(s.fill), dash: s.dash, gaps, points: { show: false, size: 3, fill: colour(s.colour), filter: lone },
     }))],
     hooks: { setCursor: [(u) => hover(u.cursor.left >= 0 ? u.cursor.idx : null)] },
   };

@@ -37,7 +37,7 @@ function Row({ d, pick }) {
   const digest = (label, of) => html`<td role="cell" data-label=${label} class=${of ? '' : 'empty'}>${of && html`<button type="button" tabindex="-1" class="digest" onClick=${() => pick(of)}>${of}</button>`}</td>`;
   return html`<tr role="row" class=${d.kind}>
     <td role="cell" class="time"><time datetime=${d.at} title=${`Request ${d.request_id}`}>${time(d.at, true)}</time></td>
-    <td role="cell" class="what"><b>${kinds[d.kind]}</b>${(d.rule || d.code) && html` <span class="soft">${d.rule ? ruleName(d.rule) : d.code.replaceAll('_', ' ')}${d.retry_after_s > 0 && `, ${left(d.retry_after_s)}`}</span>`}</td>
+    <td role="cell" class="what"><b>${kinds[d.kind]}</b>${(d.rule || d.code) && html` <span class="soft">${d.rule ? ruleName(d.rule) : d.code.replaceAll('_', ' ')}${d.retry_after_s > 0 && `; again in ${left(d.retry_after_s)}`}</span>`}</td>
     <td role="cell" class="status">${d.status}<span class="soft"> ${d.source === 'gateway' ? 'ours' : 'upstream'}</span></td>
     <td role="cell" class="request">${d.method} ${d.route}</td>
     ${digest('Address', d.ip)}${digest('Key', d.key)}${digest('Bot', d.bot)}${digest('Conversation', d.conversation)}

@@ -33,11 +33,14 @@ const circuits = { closed: 'in use', half_open: 'on trial', open: 'passed over' 
 function Server({ s, alone }) {
   const well = s.circuit === 'closed' && !s.unwell;
   return html`<div><dt>${alone ? 'Connections' : 'Server'}</dt><dd>${(!alone || !well) && html`<b class=${well ? '' : 'warn'}>${circuits[s.circuit] ?? s.circuit}</b> <code>${s.address}${s.dials && ` (${s.dials})`}</code>: `}
-    ${s.unwell && 'fails its health check; '}${s.tries_again_in > 0 && `tried again in ${left(s.tries_again_in)}; `}${count(s.in_flight)} in flight, ${count(s.connections)} connections, ${count(s.idle_connections)} of them idle; ${count(s.requests)} requests${s.last_failure && html` <span class="soft">last failure ${day(s.last_failure.at)}: ${s.last_failure.cause}</span>`}</dd></div>`;
+    ${s.unwell && 'fails its health check; '}${s.tries_again_in > 0 && `tried again in ${left(s.tries_again_in)}; `}${count(s.in_flight)} in flight, ${plural(s.connections, 'connection')}, ${count(s.idle_connections)} of them idle; ${plural(s.requests, 'request')}${s.last_failure && html` <span class="soft">last failure ${day(s.last_failure.at)}: ${s.last_failure.cause}</span>`}</dd></div>`;
 }
+
+// operations are what a shared store is called for.
+const operations = { limit: 'to count requests', reserve: 'to count messages', settle: 'to confirm messages', reply: 'to note replies' };
 
 function Failures({ errors, last, none }) {
   const list = Object.entries(errors);
-  return html`<div><dt>Failures</dt><dd>${list.length === 0 ? none : list.map(([why, n]) => `${count(n)} ${why.replaceAll('_', ' ')}`).join(', ')}</dd></div>
+  return html`${(list.length > 0 || !last) && html`<div><dt>Failed calls</dt><dd>${list.length === 0 ? none : list.map(([why, n]) => `${count(n)} ${operations[why] ?? why.replaceAll('_', ' ')}`).join(', ')}</dd></div>`}
     ${last && html`<div><dt>Last failure</dt><dd>${day(last.at)}: ${last.cause}</dd></div>`}`;
 }

@@ -71,7 +71,7 @@ export const rules = {
 // ruleName is a rule, or its candidate, in words.
 export function ruleName(rule) {
   const live = rule.replace(/_shadow$/, '');
-  const name = { per_ip: 'per address', per_key: 'per key', identical: 'identical messages', consecutive: 'no reply' }[live] ?? rule;
+  const name = { per_ip: 'per address', per_key: 'per API key', identical: 'identical messages', consecutive: 'no reply' }[live] ?? rule;
   return live === rule ? name : `${name}, candidate`;
 }
 

@@ -71,7 +71,7 @@ function Limit({ l, pick }) {
     <p class="rule">${l.limit > 0 && html`<b>${count(l.limit)}</b> in ${windowOf(l.window_ms)}, `}${mode}${l.candidate > 0 && `; ${count(l.candidate)} tried beside it`}</p>
     <ol>${l.nearest.map((n) => html`<${Near} n=${n} pick=${pick} key=${(n.who ?? '') + (n.bot ?? '') + (n.conversation ?? '')} />`)}
       ${l.nearest.length === 0 && html`<li class="soft">${l.limit === 0 ? 'Nothing is counted.' : `No ${what} has used any of it.`}</li>`}</ol>
-    <p class="totals">${count(l.refused)} refused${l.would_refuse > 0 && `, ${count(l.would_refuse)} would be`}, ${count(l.admitted)} admitted; ${count(l.keys)} counted of ${count(l.capacity)}${l.evicted_live > 0 && html`; <b class="warn">${count(l.evicted_live)} forgotten for want of room</b>`}</p>
+    <p class="totals">${count(l.refused)} refused${l.would_refuse > 0 && `, ${count(l.would_refuse)} would be`}, ${count(l.admitted)} admitted; ${count(l.keys)} of ${count(l.capacity)} places in use here${l.evicted_live > 0 && html`; <b class="warn">${count(l.evicted_live)} forgotten for want of room</b>`}</p>
   </article>`;
 }
 

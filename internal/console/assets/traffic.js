@@ -2,7 +2,7 @@
 
 import { html } from './vendor/preact-htm.js';
 import { Chart } from './charts.js';
-import { count, rate, span } from './format.js';
+import { count, plural, rate, span } from './format.js';
 
 const perSecond = { least: 1, mark: (n) => count(n) === '0' || n >= 1 ? String(+n.toFixed(1)) : n.toFixed(1) };
 const time = { log: 100, mark: (us) => (us >= 1e6 ? `${us / 1e6} s` : us >= 1000 ? `${us / 1000} ms` : `${us} µs`) };
@@ -28,7 +28,7 @@ const overhead = [
 export function Traffic({ points }) {
   const now = points[points.length - 1];
   return html`<section aria-labelledby="traffic"><h2 id="traffic">Traffic</h2>
-    <p class="lead">${now && html`${count(now.requests_total)} requests answered and ${count(now.refused_total)} refused by a limit since the start; ${count(now.in_flight)} in flight on ${count(now.connections)} open connections.`} Times are estimated from the buckets of the histograms.</p>
+    <p class="lead">${now && html`${plural(now.requests_total, 'request')} answered and ${count(now.refused_total)} refused by a limit since the start; ${count(now.in_flight)} in flight on ${plural(now.connections, 'open connection')}.`} Times are estimated from the buckets of the histograms.</p>
     <div class="charts">
       <${Chart} title="Requests" points=${points} series=${requests} axis=${perSecond} />
       <${Chart} title="Refused by a limit, and failed" points=${points} series=${refusals} axis=${perSecond} />
