@@ -7,6 +7,7 @@ package certs
 import (
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -116,6 +117,23 @@ func readFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot read %q: %w", path, err)
 	}
 	return data, nil
+}
+
+// ErrNoAuthority is in the error of Authorities when a file can be read, and has no
+// certificate.
+var ErrNoAuthority = errors.New("no PEM certificate")
+
+// Authorities reads the certificates to trust from a file, in PEM.
+func Authorities(file string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names the file
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%w in %q", ErrNoAuthority, file)
+	}
+	return pool, nil
 }
 
 // NotAfter is when the certificate in use expires.

@@ -1,9 +1,8 @@
 package config
 
 import (
-	"crypto/x509"
+	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 
@@ -71,12 +70,12 @@ func usable(block reflect.Value, key, file string) (err error) {
 
 // authorities tells what is wrong with a file of certificates to trust.
 func authorities(file string) error {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("cannot read %q: %w", file, cause(err))
-	}
-	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+	_, err := certs.Authorities(file)
+	switch {
+	case errors.Is(err, certs.ErrNoAuthority):
 		return fmt.Errorf("cannot use %q: expected at least one certificate in PEM", file)
+	case err != nil:
+		return fmt.Errorf("cannot read %q: %w", file, cause(err))
 	}
 	return nil
 }

@@ -2,12 +2,13 @@ package redisstore
 
 import (
 	"crypto/tls"
-	"crypto/x509"
+	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/chatshipper/gateway/internal/certs"
 )
 
 const (
@@ -53,13 +54,12 @@ func clientOption(cfg Config) (rueidis.ClientOption, error) {
 	}
 	secure := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.TLS.ServerName}
 	if cfg.TLS.CAFile != "" {
-		pem, err := os.ReadFile(cfg.TLS.CAFile)
-		if err != nil {
+		var err error
+		switch secure.RootCAs, err = certs.Authorities(cfg.TLS.CAFile); {
+		case errors.Is(err, certs.ErrNoAuthority):
+			return o, fmt.Errorf("cannot use store.redis.tls.ca_file: %w", err)
+		case err != nil:
 			return o, fmt.Errorf("cannot read store.redis.tls.ca_file: %w", err)
-		}
-		secure.RootCAs = x509.NewCertPool()
-		if !secure.RootCAs.AppendCertsFromPEM(pem) {
-			return o, fmt.Errorf("cannot use store.redis.tls.ca_file: no certificate in %q", cfg.TLS.CAFile)
 		}
 	}
 	o.TLSConfig, o.Sentinel.TLSConfig = secure, secure

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"time"
 
@@ -68,13 +66,12 @@ func (t *TLS) client() (*tls.Config, error) {
 	if t.CAFile == "" {
 		return secure, nil
 	}
-	pem, err := os.ReadFile(t.CAFile)
-	if err != nil {
+	var err error
+	switch secure.RootCAs, err = certs.Authorities(t.CAFile); {
+	case errors.Is(err, certs.ErrNoAuthority):
+		return nil, fmt.Errorf("cannot use tracing.tls.ca_file: %w", err)
+	case err != nil:
 		return nil, fmt.Errorf("cannot read tracing.tls.ca_file: %w", err)
-	}
-	secure.RootCAs = x509.NewCertPool()
-	if !secure.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("cannot use tracing.tls.ca_file: no certificate in %q", t.CAFile)
 	}
 	return secure, nil
 }

@@ -3,13 +3,11 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -81,13 +79,9 @@ func newTLS(cfg TLS, o origin) (*tls.Config, error) {
 	if cfg.CAFile == "" {
 		return c, nil
 	}
-	pem, err := os.ReadFile(cfg.CAFile)
-	if err != nil {
+	var err error
+	if c.RootCAs, err = certs.Authorities(cfg.CAFile); err != nil {
 		return nil, fmt.Errorf("cannot read upstream.tls.ca_file: %w", err)
-	}
-	c.RootCAs = x509.NewCertPool()
-	if !c.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("cannot read upstream.tls.ca_file: no PEM certificate in %q", cfg.CAFile)
 	}
 	return c, nil
 }
