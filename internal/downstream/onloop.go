@@ -28,11 +28,7 @@ func (c *Conn) join() {
 	if l == nil || !ok {
 		return
 	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) { c.place, err = l.Add(int(fd)) })
+	c.place, _ = l.AddConn(tcp)
 	c.bell.Store(c.place)
 }
 

@@ -169,6 +169,18 @@ func (l *Loop) Add(fd int) (*Place, error) {
 	return p, nil
 }
 
+// AddConn makes a place of a connection's socket.
+func (l *Loop) AddConn(nc syscall.Conn) (p *Place, err error) {
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("cannot watch a socket: %w", err)
+	}
+	if closed := raw.Control(func(fd uintptr) { p, err = l.Add(int(fd)) }); closed != nil {
+		return nil, fmt.Errorf("cannot watch a socket: %w", closed)
+	}
+	return p, err
+}
+
 func enlarged(places []atomic.Pointer[Place], fd int) []atomic.Pointer[Place] {
 	larger := make([]atomic.Pointer[Place], max(64, 2*fd))
 	for i := range places {

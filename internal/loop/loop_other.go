@@ -2,7 +2,10 @@
 
 package loop
 
-import "errors"
+import (
+	"errors"
+	"syscall"
+)
 
 // Loop can't be made here: epoll is Linux's.
 type Loop struct{}
@@ -12,6 +15,9 @@ func New() (*Loop, error) { return nil, errors.ErrUnsupported }
 
 // Add fails.
 func (l *Loop) Add(int) (*Place, error) { return nil, errors.ErrUnsupported }
+
+// AddConn fails.
+func (l *Loop) AddConn(syscall.Conn) (*Place, error) { return nil, errors.ErrUnsupported }
 
 // Close does nothing.
 func (l *Loop) Close() {}

@@ -20,16 +20,11 @@ func (c *conn) join() bool {
 		return true
 	}
 	c.part()
-	raw, err := c.tcp.SyscallConn()
-	if err != nil {
-		return false
+	p, err := l.AddConn(c.tcp)
+	if err == nil {
+		c.seat.Store(p)
 	}
-	var p *loop.Place
-	if broken := raw.Control(func(fd uintptr) { p, err = l.Add(int(fd)) }); broken != nil || err != nil {
-		return false
-	}
-	c.seat.Store(p)
-	return true
+	return err == nil
 }
 
 // part takes the socket from its loop.
