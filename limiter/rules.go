@@ -128,9 +128,12 @@ func (r *Rules) IP(addr netip.Addr) Hit {
 			break
 		}
 	}
-	h.ID = r.hasher.Sum(r.Client(addr).AsSlice())
+	h.ID = r.ClientID(addr)
 	return h
 }
+
+// ClientID is the digest by which logs name a client, whether it is limited or not.
+func (r *Rules) ClientID(addr netip.Addr) digest.ID { return r.hasher.Sum(r.Client(addr).AsSlice()) }
 
 // plain is an address as it is compared: IPv4-mapped ones as IPv4, without zone.
 func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }

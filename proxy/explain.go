@@ -103,7 +103,7 @@ func (a *asked) client(ip string) error {
 		a.note("the address is exempt from the request limits")
 		return nil
 	}
-	a.request(limiter.PerIP, a.rules.limits.IP(addr), a.g.hasher.Sum(a.rules.limits.Client(addr).AsSlice()).Short())
+	a.request(limiter.PerIP, a.rules.limits.IP(addr), a.rules.limits.ClientID(addr).Short())
 	return nil
 }
 
