@@ -1,17 +1,13 @@
 package proxy
 
+import "github.com/chatshipper/gateway/internal/http1"
+
 // The small byte predicates of RFC 9110. They work on ASCII only, which is all
 // that a header name, a method or a scheme may hold, and allocate nothing.
 
 var tokenBytes = func() (t [256]bool) {
-	for c := '0'; c <= '9'; c++ {
-		t[c] = true
-	}
-	for c := 'a'; c <= 'z'; c++ {
-		t[c], t[c-'a'+'A'] = true, true
-	}
-	for _, c := range "!#$%&'*+-.^`|~" {
-		t[c] = true
+	for c := range t {
+		t[c] = http1.IsTokenByte(byte(c)) && c != '_'
 	}
 	return t
 }()

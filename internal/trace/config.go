@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chatshipper/gateway/internal/http1"
 	"github.com/chatshipper/gateway/internal/unit"
 )
 
@@ -123,7 +124,7 @@ func parseHeaders(text string) (http.Header, error) {
 		name, encoded, found := strings.Cut(pair, "=")
 		name = strings.TrimSpace(name)
 		value, err := url.PathUnescape(strings.TrimSpace(encoded))
-		if !found || !isToken(name) || err != nil || strings.ContainsFunc(value, isControl) {
+		if !found || !isToken(name) || err != nil || !http1.IsFieldValue([]byte(value)) {
 			return nil, fmt.Errorf("expected name=value,name=value with percent-encoded values; number %d is none", n+1)
 		}
 		if slices.Contains(ours, http.CanonicalHeaderKey(name)) {
@@ -136,12 +137,13 @@ func parseHeaders(text string) (http.Header, error) {
 
 // isToken reports whether RFC 9110 allows a name for a header field.
 func isToken(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
-	})
+	for i := range len(name) {
+		if !http1.IsTokenByte(name[i]) {
+			return false
+		}
+	}
+	return name != ""
 }
-
-func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // resource is what all spans of this process have in common.
 func (c *Config) resource(d Deps) []Attribute {
