@@ -1,7 +1,9 @@
 package identity
 
 import (
-	"strings"
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"sync/atomic"
 
 	"github.com/chatshipper/gateway/internal/digest"
@@ -142,32 +144,20 @@ func packed(id []byte) (first uint64, last uint32, fits bool) {
 	if id == nil {
 		return 0, 0, true
 	}
+	var raw [plainID / 2]byte
 	if len(id) != plainID {
 		return 0, 0, false
 	}
-	for i, c := range id {
-		d := strings.IndexByte(hexDigits, c)
-		if d < 0 {
-			return 0, 0, false
-		}
-		if i < 16 {
-			first = first<<4 | uint64(d)
-		} else {
-			last = last<<4 | uint32(d)
-		}
+	if _, err := hex.Decode(raw[:], id); err != nil || bytes.ContainsAny(id, "ABCDEF") {
+		return 0, 0, false
 	}
-	return first, last, true
+	return binary.BigEndian.Uint64(raw[:]), binary.BigEndian.Uint32(raw[8:]), true
 }
-
-const hexDigits = "0123456789abcdef"
 
 // appendPlain appends the id of which packed made two numbers.
 func appendPlain(dst []byte, first uint64, last uint32) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		dst = append(dst, hexDigits[first>>shift&15])
-	}
-	for shift := 28; shift >= 0; shift -= 4 {
-		dst = append(dst, hexDigits[last>>shift&15])
-	}
-	return dst
+	var raw [plainID / 2]byte
+	binary.BigEndian.PutUint64(raw[:], first)
+	binary.BigEndian.PutUint32(raw[8:], last)
+	return hex.AppendEncode(dst, raw[:])
 }

@@ -72,7 +72,7 @@ func TestALineIsNeverHalfWritten(t *testing.T) {
 	var n near
 	var all sync.WaitGroup
 	entryOf := func(i uint64) entry {
-		id := bytes.Repeat([]byte{hexDigits[i%16]}, plainID)
+		id := bytes.Repeat([]byte{"0123456789abcdef"[i%16]}, plainID)
 		return entry{until: forever, expires: forever, who: Who{Key: digest.ID{Lo: i % 2}, User: digest.ID{Hi: i, Lo: i}, Role: Role(1 + i%2), UserID: id}}
 	}
 	for g := range uint64(4) {
