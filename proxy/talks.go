@@ -63,27 +63,22 @@ func (t *talks) add(heard talk, until int64) {
 	b := &t.buckets[heard.bot.Join(heard.conversation).Hi%talkBuckets]
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	at := 0
+	p, known := &b.talks[0], false
 	for i := range b.talks {
-		if p := &b.talks[i]; p.bot == heard.bot && p.conversation == heard.conversation && p.content == heard.content {
-			at = i
+		u := &b.talks[i]
+		if known = u.bot == heard.bot && u.conversation == heard.conversation && u.content == heard.content; known {
+			p = u
 			break
-		} else if p.before(&b.talks[at]) {
-			at = i
+		}
+		if u.before(p) {
+			p = u
 		}
 	}
-	p := &b.talks[at]
-	if p.bot == heard.bot && p.conversation == heard.conversation && p.content == heard.content {
-		heard.refusedAt, heard.refused = p.refusedAt, p.refused
-		if p.refusedUntil <= heard.heard {
-			heard.refusedAt, heard.refused = 0, 0
+	if heard.refusedUntil = until; until != 0 {
+		heard.refusedAt, heard.refused = heard.heard, 1
+		if known && p.refusedUntil > heard.heard { // still the same block
+			heard.refusedAt, heard.refused = p.refusedAt, p.refused+1
 		}
-	}
-	if heard.refusedUntil = until; until == 0 {
-		heard.refusedAt, heard.refused = 0, 0
-	} else {
-		heard.refusedAt = cmp.Or(heard.refusedAt, heard.heard)
-		heard.refused++
 	}
 	*p = heard
 }
