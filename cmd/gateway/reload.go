@@ -141,7 +141,7 @@ func (n *node) reload(path string) (needsRestart []string, err error) {
 	needsRestart = n.outOfReach(cfg, fixed)
 	n.reloaded.Set(1)
 	n.reloadedAt.SetToCurrentTime()
-	n.known.adopted(path, cfg, &lastReload{At: time.Now().UTC().Truncate(time.Second), Successful: true, NeedsRestart: needsRestart})
+	n.known.adopted(cfg, &lastReload{At: time.Now().UTC().Truncate(time.Second), Successful: true, NeedsRestart: needsRestart})
 	n.logger.Info("configuration was reloaded", "changed", n.current.Changes(cfg), "needs_restart", needsRestart)
 	n.current = cfg
 	for _, warning := range cfg.Warnings() {

@@ -24,7 +24,6 @@ func runGateway(ctx context.Context, args []string, c console) error {
 	if err != nil {
 		return misconfigured(path, err)
 	}
-	n.known.adopted(path, cfg, nil)
 	for _, warning := range cfg.Warnings() {
 		n.logger.Warn(warning)
 	}

@@ -55,12 +55,11 @@ type configSight struct {
 // reloads, read by whoever looks.
 type known struct{ atomic.Pointer[inForce] }
 
-// adopted notes a configuration that was put in force; path is empty for one that
-// is built in.
-func (k *known) adopted(path string, cfg *config.Config, reload *lastReload) {
+// adopted notes a configuration that was put in force.
+func (k *known) adopted(cfg *config.Config, reload *lastReload) {
 	var text bytes.Buffer
 	_ = cfg.WriteEffective(&text) // a buffer takes everything
-	sum := sha256.Sum256(text.Bytes())
+	path, sum := cfg.File(), sha256.Sum256(text.Bytes())
 	if path != "" {
 		sum = contentOf(path)
 	}

@@ -74,7 +74,7 @@ func build(cfg *config.Config, c console, r *reloads) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.known.adopted("", cfg, nil)
+	n.known.adopted(cfg, nil)
 	n.console = n.newConsole()
 	deps := admin.Deps{
 		Registry: n.registry, Ready: n.gateway.NotReady, API: n.api(), Console: doors(n.console),

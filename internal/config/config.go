@@ -131,6 +131,9 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 	return &c, nil
 }
 
+// File is where the configuration was read from; empty for one that is built in.
+func (c *Config) File() string { return c.file }
+
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
