@@ -170,6 +170,16 @@ await check('no console error, no breach of the policy, nothing asked elsewhere'
   want(`none, got ${faults.join(' | ')}`, faults.length === 0);
 });
 
+await check('a gateway that hangs is missed, and found again', async () => {
+  process.kill(scene.pid, 'SIGSTOP');
+  try {
+    await page.getByText('not connected; as of').waitFor({ timeout: 8000 });
+  } finally {
+    process.kill(scene.pid, 'SIGCONT');
+  }
+  await page.getByText('live, ').waitFor({ timeout: 8000 });
+});
+
 await check('a gateway that drains says so, and one that is gone is missed', async () => {
   process.kill(scene.pid, 'SIGTERM');
   await page.getByRole('heading', { name: 'Draining', level: 1 }).waitFor();

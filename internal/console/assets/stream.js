@@ -1,6 +1,10 @@
 // The one stream that the page lives on. It is read by fetch, because EventSource
 // can send no token.
 
+// silence is how long a stream that brings something every second may bring nothing,
+// ms: then the gateway hangs, or what lies between.
+const silence = 4000;
+
 const place = 'gateway-admin-token';
 
 export const token = {
@@ -73,7 +77,9 @@ async function read(body, on) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {
+    const timer = setTimeout(() => reader.cancel(), silence);
     const { value, done } = await reader.read();
+    clearTimeout(timer);
     if (done) return;
     rest += value;
     for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n')) {
