@@ -23,8 +23,9 @@ func (x *exchange) pass() {
 		r.body, r.length, r.close = x.answer.Body, undeclared, true // nobody can tell whether it is whole: nor do we
 	default:
 		r.body = x.answer.Body
+		r.length = int64(len(r.body) + x.answer.Pipe.Len())
 	}
-	x.bytesOut = int64(len(r.body))
+	x.bytesOut = int64(len(r.body) + x.answer.Pipe.Len())
 }
 
 func (x *exchange) passFields() {

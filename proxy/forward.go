@@ -17,6 +17,7 @@ func (x *exchange) forward() {
 	x.call = upstream.Request{
 		Body:       x.body,
 		Task:       x.conn.Task(),
+		Pipes:      x.conn.Moves() && x.routed.route != routeConversations, // whose answer settle reads
 		HeadMethod: x.method == methodHead,
 		Idempotent: x.method.idempotent(),
 		Upgrade:    x.upgrade,

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/chatshipper/gateway/internal/loop"
 	"github.com/chatshipper/gateway/internal/upstream"
 )
 
@@ -27,10 +28,17 @@ func (x *exchange) send() {
 	if x.method == methodHead {
 		body = nil
 	}
-	if len(r.head)+len(body) <= maxJoined {
+	piped := x.answer.Pipe.Len() > 0 && !x.refused
+	if piped || len(r.head)+len(body) <= maxJoined {
 		r.head, body = append(r.head, body...), nil
 	}
-	if x.conn.Write(r.head, body) != nil {
+	var err error
+	if piped {
+		err = x.conn.WriteFrom(r.head, x.answer.Pipe)
+	} else {
+		err = x.conn.Write(r.head, body)
+	}
+	if err != nil {
 		x.closeTunnel()
 		return
 	}
@@ -61,7 +69,9 @@ func (x *exchange) stream() {
 	buf := pieces.Get().(*[pieceSize + chunkFrame]byte)
 	defer pieces.Put(buf)
 	for err == nil {
-		err = x.piece(buf, chunked)
+		if err = x.pour(chunked); errors.Is(err, errors.ErrUnsupported) {
+			err = x.piece(buf, chunked)
+		}
 	}
 	if err == io.EOF { //nolint:errorlint // as a Reader returns it
 		return
@@ -70,6 +80,25 @@ func (x *exchange) stream() {
 	if failure := (*upstream.Error)(nil); errors.As(err, &failure) {
 		x.g.metrics.upstreamError(failure.Reason)
 	}
+}
+
+// pour hands one piece on without reading it. Where that can't be done now, the error
+// is errors.ErrUnsupported.
+func (x *exchange) pour(chunked bool) error {
+	if chunked || !x.conn.Moves() {
+		return errors.ErrUnsupported
+	}
+	if x.answer.Pipe == nil {
+		if x.answer.Pipe = loop.NewPipe(); x.answer.Pipe == nil {
+			return errors.ErrUnsupported
+		}
+	}
+	n, err := x.answer.Pour(x.answer.Pipe)
+	x.bytesOut += int64(n)
+	if wrong := x.conn.WriteFrom(nil, x.answer.Pipe); wrong != nil && err == nil {
+		return wrong //nolint:wrapcheck // only its being matters
+	}
+	return err //nolint:wrapcheck // likewise
 }
 
 // piece hands one piece on.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/chatshipper/gateway/internal/loop"
 	"github.com/chatshipper/gateway/internal/systemd"
 )
 
@@ -18,7 +19,7 @@ func listen(m systemd.Manager, block, address string) (net.Listener, error) {
 	if err != nil || ln != nil {
 		return ln, err
 	}
-	if ln, err = net.Listen("tcp", address); err != nil {
+	if ln, err = (&net.ListenConfig{Control: loop.Local}).Listen(context.Background(), "tcp", address); err != nil {
 		return nil, fmt.Errorf("cannot listen on %s.address: %w", block, err)
 	}
 	return ln, nil

@@ -132,6 +132,28 @@ func (c *Conn) sendOnLoop(head, body []byte) (leftHead, leftBody []byte, err err
 	return body[n-len(head):], nil, nil
 }
 
+// Moves reports whether the connection takes what is in a pipe without reading it.
+func (c *Conn) Moves() bool { return c.place != nil && c.task.OnLoop() && c.place.Takes() }
+
+// WriteFrom sends head and behind it what a pipe holds, as Write does. What the
+// client does not take at once is read from the pipe.
+func (c *Conn) WriteFrom(head []byte, pipe *loop.Pipe) error {
+	if c.Moves() && !c.place.Failed() && !c.watch.Expired() {
+		n, err := c.place.WriteFrom(head, pipe)
+		if err == nil {
+			return nil
+		}
+		head = head[n:]
+		c.task.Leave() // whatever else went wrong will go wrong again
+	}
+	rest, err := pipe.Append(nil)
+	if err != nil {
+		c.Cut(true)
+		return err //nolint:wrapcheck // only its being matters
+	}
+	return c.Write(head, rest)
+}
+
 // resend sends what the socket did not take at once: the client reads slowly, or
 // not at all.
 func (c *Conn) resend() error {

@@ -4,6 +4,7 @@ package loop
 
 import (
 	"errors"
+	"io"
 	"syscall"
 )
 
@@ -34,3 +35,33 @@ func (p *Place) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
 func (p *Place) putBoth(_, _ []byte) (int, error) { return 0, errors.ErrUnsupported }
 func (p *Place) idle() bool                       { return false }
 func (p *Place) put([]byte) (int, error)          { return 0, errors.ErrUnsupported }
+
+// Pipe can't be had here: splice is Linux's.
+type Pipe struct{}
+
+// NewPipe returns nil.
+func NewPipe() *Pipe { return nil }
+
+// Give does nothing.
+func (p *Pipe) Give() {}
+
+// Len is 0.
+func (p *Pipe) Len() int { return 0 }
+
+// Append does nothing.
+func (p *Pipe) Append(dst []byte) ([]byte, error) { return dst, nil }
+
+// Read finds nothing.
+func (p *Pipe) Read([]byte) (int, error) { return 0, io.EOF }
+
+// Fill fails.
+func (p *Place) Fill(*Pipe, int) (int, error) { return 0, errors.ErrUnsupported }
+
+// WriteFrom fails.
+func (p *Place) WriteFrom([]byte, *Pipe) (int, error) { return 0, errors.ErrUnsupported }
+
+// Takes is false.
+func (p *Place) Takes() bool { return false }
+
+// Local does nothing.
+func Local(_, _ string, _ syscall.RawConn) error { return nil }

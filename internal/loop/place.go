@@ -11,6 +11,8 @@ var (
 	// ErrNotIdle means that Ask wrote nothing: something nobody asked for was
 	// there to be read, or the end.
 	ErrNotIdle = errors.New("cannot ask on a connection that has something to say already")
+	// ErrFull means that a pipe has no room for what came.
+	ErrFull = errors.New("cannot move more into a pipe than it holds")
 )
 
 // ready stands for the waiter of a place that has news for whoever waits next.
@@ -30,7 +32,18 @@ type Place struct {
 	asking bool   // one of them is an ask
 	left   []byte // what they could not write
 	err    error  // why
+
+	pace pace
 }
+
+// pace says whether the kernel lets what is sent wait for its turn.
+type pace uint8
+
+const (
+	unknown pace = iota
+	free
+	paced
+)
 
 // Loop is the loop that the place belongs to; nil for a nil Place.
 func (p *Place) Loop() *Loop {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/chatshipper/gateway/internal/loop"
 )
 
 const (
@@ -113,7 +115,7 @@ func (c *Client) At(addresses []string, mayRepeat func() bool) *Client {
 // connect opens a TCP connection to the first of the addresses that answers. A
 // next one is tried when the last one failed, or has not answered for a while.
 func (c *Client) connect(ctx context.Context, deadline time.Time) (net.Conn, error) {
-	dialer := net.Dialer{Deadline: deadline}
+	dialer := net.Dialer{Deadline: deadline, Control: loop.Local}
 	if len(c.addresses) == 1 {
 		return dialer.DialContext(ctx, "tcp", c.addresses[0])
 	}

@@ -1,10 +1,12 @@
 package upstream
 
 import (
+	"errors"
 	"io"
 	"slices"
 
 	"github.com/chatshipper/gateway/internal/http1"
+	"github.com/chatshipper/gateway/internal/loop"
 )
 
 // body reads the body of one answer, and knows where it ends.
@@ -92,6 +94,37 @@ func (b *body) readChunk(p []byte) (n int, err error) {
 	return n, nil
 }
 
+// pourAll moves a fixed body into a pipe, but what was read already, which goes to
+// dst. What finds no room in the pipe is left, and what is in the pipe goes to dst too.
+func (b *body) pourAll(dst []byte, pipe *loop.Pipe) ([]byte, error) {
+	window := b.conn.window()
+	window = window[:min(int64(len(window)), b.left)]
+	dst = append(dst, window...)
+	b.conn.r += len(window)
+	b.left -= int64(len(window))
+	for !b.done {
+		switch _, err := b.pour(pipe); {
+		case errors.Is(err, loop.ErrFull), errors.Is(err, errors.ErrUnsupported):
+			return pipe.Append(dst)
+		case err != nil:
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+// pour moves what comes of a fixed body into a pipe, at least one byte. There must
+// be nothing in the window.
+func (b *body) pour(pipe *loop.Pipe) (int, error) {
+	n, err := b.conn.fillPipe(pipe, int(b.left))
+	if err != nil {
+		return 0, unexpected(err)
+	}
+	b.left -= int64(n)
+	b.done = b.left == 0
+	return n, nil
+}
+
 // decode takes what the window holds, as far as p has room.
 func (b *body) decode(p []byte) (n int, err error) {
 	c := b.conn
@@ -114,9 +147,16 @@ func (b *body) decode(p []byte) (n int, err error) {
 const minRead = 512
 
 // appendTo reads the body to its end, or until more than limit bytes are there;
-// done tells which.
-func (b *body) appendTo(dst []byte, limit int64) ([]byte, error) {
+// done tells which. With a pipe, which is for a fixed body, what was not read yet
+// goes there, as far as that has room.
+func (b *body) appendTo(dst []byte, limit int64, pipe *loop.Pipe) ([]byte, error) {
 	start := len(dst)
+	if pipe != nil {
+		var err error
+		if dst, err = b.pourAll(dst, pipe); err != nil || b.done {
+			return dst, err
+		}
+	}
 	if b.kind == fixed {
 		dst = slices.Grow(dst, int(b.left))
 	}

@@ -196,7 +196,10 @@ func (c *Client) receive(cn *conn, req *Request, resp *Response, broken bool) er
 	most, start := int64(c.cfg.StreamAbove), len(resp.Body)
 	var prefix []byte
 	if !cn.body.events && cn.body.left <= most {
-		all, err := cn.body.appendTo(resp.Body, most)
+		if req.Pipes && resp.Status < 400 && cn.pipes() {
+			resp.Pipe = loop.NewPipe()
+		}
+		all, err := cn.body.appendTo(resp.Body, most, resp.Pipe)
 		if err != nil {
 			return err
 		}

@@ -97,6 +97,30 @@ func (c *conn) read(p []byte) (int, error) {
 	}
 }
 
+// pipeFrom is from which size on what is left of a body is moved in the kernel,
+// bytes: less is copied sooner than moved.
+const pipeFrom = 12 << 10
+
+// moves reports whether what comes may be moved without being read.
+func (c *conn) moves() bool { return c.wire == nil && c.task.OnLoop() }
+
+// pipes reports whether the body that begins now is worth a pipe.
+func (c *conn) pipes() bool {
+	return c.body.kind == fixed && c.body.left-int64(len(c.window())) >= pipeFrom && c.moves()
+}
+
+// fillPipe waits for more of the answer and moves it into a pipe.
+func (c *conn) fillPipe(pipe *loop.Pipe, most int) (int, error) {
+	seat := c.seat.Load()
+	for {
+		n, err := seat.Fill(pipe, most)
+		if !errors.Is(err, loop.ErrAgain) || c.watch.Expired() {
+			return n, c.verdict(n, err)
+		}
+		c.task.Wait(seat)
+	}
+}
+
 // askAgain writes what the socket did not take at once, beside the loop.
 func (c *conn) askAgain(seat *loop.Place, size int) error {
 	left, err := seat.Unsent()

@@ -20,15 +20,18 @@ import (
 var turns atomic.Int64
 
 // exchange sends a request and reads the whole answer, streamed or not: on a
-// goroutine, or on a loop.
+// goroutine, or on a loop, there with pipes.
 func exchange(t testing.TB, c *Client, req *Request, resp *Response) (body []byte, err error) {
 	t.Helper()
 	work := func() {
 		if err = c.Do(req, resp); err != nil {
 			return
 		}
-		if body = resp.Body; resp.Stream != nil {
-			body, err = io.ReadAll(resp.Stream)
+		if body = resp.Body; resp.Pipe.Len() > 0 {
+			body, err = resp.Pipe.Append(body)
+		}
+		if resp.Stream != nil {
+			body, err = io.ReadAll(pourer{t, resp})
 			_ = resp.Stream.Close()
 		}
 	}
@@ -37,9 +40,9 @@ func exchange(t testing.TB, c *Client, req *Request, resp *Response) (body []byt
 		return body, err
 	}
 	onLoop(t, func(task *loop.Task) {
-		req.Task = task
+		req.Task, req.Pipes = task, true
 		work()
-		req.Task = nil
+		req.Task, req.Pipes = nil, false
 	})
 	return body, err
 }

@@ -1,6 +1,11 @@
 package upstream
 
-import "io"
+import (
+	"errors"
+	"io"
+
+	"github.com/chatshipper/gateway/internal/loop"
+)
 
 // stream is the body of an answer that is not held in memory. It holds its
 // connection until the body ends or the stream is closed.
@@ -33,6 +38,12 @@ func (s *stream) receive(p []byte) (int, error) {
 	c := s.conn
 	c.watch.SetAt(s.client.sweeper.After(s.client.cfg.Timeout))
 	n, err := c.body.read(p)
+	return s.received(n, err)
+}
+
+// received judges what came of the body.
+func (s *stream) received(n int, err error) (int, error) {
+	c := s.conn
 	if !c.watch.Clear() && err == nil {
 		err = errLate
 	}
@@ -51,6 +62,27 @@ func (s *stream) receive(p []byte) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// Pour is Read of Stream into a pipe, which is empty. It returns
+// errors.ErrUnsupported, having done nothing, when what comes next must be read.
+func (r *Response) Pour(pipe *loop.Pipe) (int, error) {
+	s, ok := r.Stream.(*stream)
+	switch {
+	case !ok || len(s.prefix) > 0:
+		return 0, errors.ErrUnsupported
+	case s.err != nil:
+		return 0, s.err
+	case s.conn.body.kind != fixed || len(s.conn.window()) > 0 || !s.conn.moves():
+		return 0, errors.ErrUnsupported
+	}
+	c := s.conn
+	c.watch.SetAt(s.client.sweeper.After(s.client.cfg.Timeout))
+	n, err := c.body.pour(pipe)
+	if errors.Is(err, errors.ErrUnsupported) && c.watch.Clear() {
+		return 0, err
+	}
+	return s.received(n, err)
 }
 
 // Close gives up what was not read: the connection can't be used again then.

@@ -42,6 +42,10 @@ type Request struct {
 	// connection is free, and the head of the answer comes with all of a small body.
 	Task *loop.Task
 
+	// Pipes allows to leave what is large of an answer's body in the kernel, if the
+	// status is below 400: nobody will read it.
+	Pipes bool
+
 	// HeadMethod says that the answer has no body, whatever its header says.
 	HeadMethod bool
 	// Idempotent allows to send the request once more when a reused connection
@@ -61,6 +65,9 @@ type Response struct {
 	// Body has the body appended to what the caller set before, so that the
 	// memory is the caller's. It stays as it was when Stream is set.
 	Body []byte
+	// Pipe holds the end of the body, behind Body, when Request.Pipes allowed it; nil
+	// otherwise. It goes with the answer: Reset gives it back.
+	Pipe *loop.Pipe
 	// Stream is the whole body, when it is larger than Config.StreamAbove or an
 	// event stream; nil otherwise. It must be closed, and outlives Reset. Its
 	// errors, but io.EOF at the true end, are *Error; an answer that breaks off
@@ -99,7 +106,8 @@ func (r *Response) Reset() {
 
 // clear forgets all but Body, which is the caller's.
 func (r *Response) clear() {
-	r.Status, r.Fields, r.raw, r.Stream, r.Tunnel, r.ContentLength = 0, r.Fields[:0], r.raw[:0], nil, nil, 0
+	r.Pipe.Give()
+	r.Status, r.Fields, r.raw, r.Pipe, r.Stream, r.Tunnel, r.ContentLength = 0, r.Fields[:0], r.raw[:0], nil, nil, nil, 0
 }
 
 // Stats tells how many connections there are.
