@@ -19,8 +19,9 @@ type Memory struct {
 
 // store holds the counts of one rule.
 type store struct {
-	budget *window.Budget
 	shards [shardCount]shard
+	budget *window.Budget
+	_      [56]byte // so that the shards of every store begin with a cache line
 }
 
 // shard is a part of a rule's keys. Overrides may have windows of their own, so

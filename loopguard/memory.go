@@ -16,8 +16,8 @@ const shardCount = 64
 
 // How a Memory's bytes are split, in parts of 32. What is confirmed can't be
 // pushed out by what is merely in flight, nor one rule's by the other's. Under
-// the default limits a conversation of one bot takes 128 bytes of the
-// consecutive part for an hour, each of its texts 80 bytes of the identical part
+// the default limits a conversation of one bot takes 136 bytes of the
+// consecutive part for an hour, each of its texts 72 bytes of the identical part
 // for 3 minutes, and replies to it 64 to 128 bytes for an hour.
 const (
 	partConsecutive = 12

@@ -68,6 +68,25 @@ func TestWhatIsNearIsWhatWasKeptLast(t *testing.T) {
 	}
 }
 
+func TestNearlyAllOfTenThousandKeysKeepTheirLines(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	var n near
+	keys := make([]digest.ID, 10_000)
+	for i := range keys {
+		keys[i] = digest.ID{Hi: random.Uint64(), Lo: random.Uint64()}
+		n.keep(&entry{until: 2, expires: 2, who: Who{Key: keys[i], Role: Bot}})
+	}
+	lost := 0
+	for _, key := range keys {
+		if n.line(key) == nil {
+			lost++
+		}
+	}
+	if lost > len(keys)/100 {
+		t.Errorf("%d of %d keys have no line", lost, len(keys))
+	}
+}
+
 func TestALineIsNeverHalfWritten(t *testing.T) {
 	var n near
 	var all sync.WaitGroup

@@ -9,12 +9,11 @@ import (
 // Log is what a table knows of one key at one instant. The zero value is an
 // empty log. It is valid until the table's next change.
 type Log struct {
-	N      int // live times
-	table  *Table
-	entry  *entry
-	number uint32
-	first  uint32 // index, from the oldest held time, of the oldest live one
-	now    int64
+	N     int // live times
+	table *Table
+	cell  cell
+	first uint32 // index, from the oldest held time, of the oldest live one
+	now   int64
 }
 
 func (t *Table) ticks(ns int64) int64 { return ns >> t.shift }
@@ -26,16 +25,16 @@ func (t *Table) live(at, now int64) bool { return t.ticks(now)-at < t.window }
 // than after (use All for every one). Times that left the window are forgotten
 // on the way: amortised, each is looked at once. It allocates nothing.
 func (t *Table) Live(id digest.ID, now, after int64) Log {
-	e, number := t.find(id)
-	if e == nil {
+	c, _ := t.find(id)
+	if c.entry == nil {
 		return Log{}
 	}
-	t.expire(e, now)
-	l := Log{N: int(e.count()), table: t, entry: e, number: number, now: now}
+	t.expire(c, now)
+	l := Log{N: int(c.count()), table: t, cell: c, now: now}
 	if after == All {
 		return l
 	}
-	for tick := t.ticks(after); l.N > 0 && t.at(e, l.first) <= tick; l.N-- {
+	for tick := t.ticks(after); l.N > 0 && c.at(l.first) <= tick; l.N-- {
 		l.first++
 	}
 	return l
@@ -44,10 +43,10 @@ func (t *Table) Live(id digest.ID, now, after int64) Log {
 // Newest is the newest time of the log, in ns; All when there is none. It is
 // rounded down to the table's tick.
 func (l *Log) Newest() int64 {
-	if l.entry == nil || l.entry.count() == 0 {
+	if l.cell.entry == nil || l.cell.count() == 0 {
 		return All
 	}
-	return l.entry.last << l.table.shift
+	return l.cell.last << l.table.shift
 }
 
 // Leaves returns how long it takes until the k-th oldest live time (from 1) has
@@ -56,67 +55,62 @@ func (l *Log) Leaves(k int) time.Duration {
 	if k < 1 || k > l.N {
 		return 0
 	}
-	t := l.table
-	end := t.at(l.entry, l.first+uint32(k-1)) + t.window
-	return max(0, time.Duration(end<<t.shift-l.now))
+	end := l.cell.at(l.first+uint32(k-1)) + l.table.window
+	return max(0, time.Duration(end<<l.table.shift-l.now))
 }
 
 // Times appends the live times, oldest first, in ns rounded down to the table's
 // tick.
 func (l *Log) Times(dst []int64) []int64 {
 	for i := range uint32(l.N) {
-		dst = append(dst, l.table.at(l.entry, l.first+i)<<l.table.shift)
+		dst = append(dst, l.cell.at(l.first+i)<<l.table.shift)
 	}
 	return dst
 }
 
 // Marked reports whether the key was marked. A mark goes with the key.
-func (l *Log) Marked() bool { return l.entry != nil && l.entry.n&markBit != 0 }
+func (l *Log) Marked() bool { return l.cell.entry != nil && l.cell.n&markBit != 0 }
 
 // SetMark sets or clears the mark of the key, if the table holds it.
 func (l *Log) SetMark(on bool) {
 	switch {
-	case l.entry == nil:
+	case l.cell.entry == nil:
 	case on:
-		l.entry.n |= markBit
+		l.cell.n |= markBit
 	default:
-		l.entry.n &^= markBit
+		l.cell.n &^= markBit
 	}
 }
 
-// at is the i-th oldest time of an entry, in ticks.
-func (t *Table) at(e *entry, i uint32) int64 {
-	v := t.class(e.cap).ring(e.ring)[e.place(i)]
-	return e.last - int64(uint32(e.last)-v)
+// at is the i-th oldest time, in ticks.
+func (c cell) at(i uint32) int64 {
+	return c.last - int64(uint32(c.last)-c.ring[c.place(i)])
 }
 
-// place is where in its ring the i-th oldest time of an entry is; i is at most the
-// ring's size.
-func (e *entry) place(i uint32) uint32 {
-	if i += e.head; i >= e.cap { // a division would cost as much as a look into the table
-		i -= e.cap
+// place is where in the ring the i-th oldest time is; i is at most the ring's size.
+func (c cell) place(i uint32) uint32 {
+	if i += c.head; i >= uint32(len(c.ring)) { // a division would cost as much as a look into the table
+		i -= uint32(len(c.ring))
 	}
 	return i
 }
 
+// drop forgets the oldest time.
+func (c cell) drop() {
+	if c.head++; c.head == uint32(len(c.ring)) {
+		c.head = 0
+	}
+	c.n--
+}
+
 // expire drops the times that left the window.
-func (t *Table) expire(e *entry, now int64) {
-	if !t.live(e.last, now) {
-		e.head, e.n = 0, e.n&markBit
+func (t *Table) expire(c cell, now int64) {
+	if !t.live(c.last, now) {
+		c.head, c.n = 0, c.n&(markBit|usedBit)
 		return
 	}
-	if e.count() == 1 {
-		return // it is the newest: no look into the ring, which may be far away
-	}
-	ring := t.class(e.cap).ring(e.ring)
-	for e.count() > 0 {
-		if t.live(e.last-int64(uint32(e.last)-ring[e.head]), now) {
-			return
-		}
-		if e.head++; e.head == e.cap {
-			e.head = 0
-		}
-		e.n--
+	for c.count() > 0 && !t.live(c.at(0), now) {
+		c.drop()
 	}
 }
 
@@ -131,73 +125,67 @@ func (t *Table) Add(id digest.ID, at int64, size int, now int64) {
 	if !t.live(t.ticks(at), now) {
 		return
 	}
-	e, number := t.find(id)
-	if e == nil {
-		e = t.insert(id, uint32(size), now)
+	c, number := t.find(id)
+	if c.entry == nil {
+		c = t.insert(id, uint32(size), now)
 	} else {
-		t.expire(e, now)
-		if e.cap != uint32(size) {
-			t.resize(number, uint32(size))
+		t.expire(c, now)
+		if len(c.ring) != size {
+			c = t.resize(number, uint32(size))
 		}
 	}
-	t.put(e, t.ticks(at))
+	c.put(t.ticks(at))
 }
 
 // Append records a time, as Table.Add does, for the key of a log that was just
 // made, whose limit is size times. It reports false, having done nothing, where
 // the table does not hold the key yet, or with another limit.
 func (l *Log) Append(at int64, size int) bool {
-	t, e := l.table, l.entry
-	if e == nil || e.cap != uint32(size) {
+	t, c := l.table, l.cell
+	if c.entry == nil || len(c.ring) != size {
 		return false
 	}
 	if t.live(t.ticks(at), l.now) {
-		t.put(e, t.ticks(at))
+		c.put(t.ticks(at))
 	}
 	return true
 }
 
 // put places a time in order.
-func (t *Table) put(e *entry, tick int64) {
-	n := e.count()
-	if n == e.cap {
-		if tick <= t.at(e, 0) {
+func (c cell) put(tick int64) {
+	if c.count() == uint32(len(c.ring)) {
+		if tick <= c.at(0) {
 			return // older than all of a full ring
 		}
-		if e.head++; e.head == e.cap {
-			e.head = 0
-		}
-		n--
-		e.n--
+		c.drop()
 	}
-	ring := t.class(e.cap).ring(e.ring)
+	n := c.count()
 	if n == 0 {
-		e.last = tick
+		c.last = tick
 	}
 	i := n
-	for ; i > 0 && t.at(e, i-1) > tick; i-- {
-		ring[e.place(i)] = ring[e.place(i-1)]
+	for ; i > 0 && c.at(i-1) > tick; i-- {
+		c.ring[c.place(i)] = c.ring[c.place(i-1)]
 	}
-	ring[e.place(i)] = uint32(tick)
-	e.last = max(e.last, tick)
-	e.n++
+	c.ring[c.place(i)] = uint32(tick)
+	c.last = max(c.last, tick)
+	c.n++
 }
 
 // Remove gives one recorded time of a key back. It reports whether it was there.
 func (t *Table) Remove(id digest.ID, at, now int64) bool {
-	e, number := t.find(id)
-	if e == nil {
+	c, number := t.find(id)
+	if c.entry == nil {
 		return false
 	}
-	t.expire(e, now)
-	n := e.count()
+	t.expire(c, now)
 	tick := t.ticks(at)
-	for i := range n {
-		if t.at(e, i) != tick {
+	for i := range c.count() {
+		if c.at(i) != tick {
 			continue
 		}
-		t.cut(e, i)
-		if e.n == 0 { // no times, no mark
+		c.cut(i)
+		if c.n == usedBit { // no times, no mark
 			t.remove(number)
 		}
 		return true
@@ -205,73 +193,80 @@ func (t *Table) Remove(id digest.ID, at, now int64) bool {
 	return false
 }
 
-// cut takes the i-th oldest time out of an entry.
-func (t *Table) cut(e *entry, i uint32) {
-	ring := t.class(e.cap).ring(e.ring)
-	n := e.count()
+// cut takes the i-th oldest time out.
+func (c cell) cut(i uint32) {
+	n := c.count()
 	if i == n-1 && n > 1 { // the newest goes: the others are kept relative to it
-		e.last = t.at(e, n-2)
+		c.last = c.at(n - 2)
 	}
 	for ; i+1 < n; i++ {
-		ring[e.place(i)] = ring[e.place(i+1)]
+		c.ring[c.place(i)] = c.ring[c.place(i+1)]
 	}
-	e.n--
+	c.n--
 }
 
-// resize gives an entry another ring, with the newest of its times.
-func (t *Table) resize(number, size uint32) {
-	e := t.entry(number)
-	block := t.class(size).take()
-	ring := t.class(size).ring(block)
-	n := e.count()
+// resize moves a key to a cell of another size, with the newest of its times.
+func (t *Table) resize(number, size uint32) cell {
+	moved := t.take(size)
+	old, c := t.cell(number), t.cell(moved)
+	n := old.count()
 	keep := min(n, size)
+	*c.entry = entry{id: old.id, last: old.last, n: old.n&(markBit|usedBit) | keep}
 	for i := range keep {
-		ring[i] = uint32(t.at(e, n-keep+i))
+		c.ring[i] = uint32(old.at(n - keep + i))
 	}
-	t.class(e.cap).give(e.ring)
-	t.budget.add(cost(size)-cost(e.cap), 0)
-	e.ring, e.cap, e.head, e.n = block, size, 0, e.n&markBit|keep
+	t.slots[t.slot(old.id, number)] = slotOf(t.hash(old.id), moved)
+	t.budget.add(cost(size)-cost(uint32(len(old.ring))), 0)
+	t.give(number)
+	return c
+}
+
+// all calls f for every key.
+func (t *Table) all(f func(c cell, number uint32)) {
+	if len(t.chunks) == 0 {
+		return
+	}
+	for number := uint32(0); ; {
+		if c := t.cell(number); c.used() {
+			f(c, number)
+		}
+		if number = t.after(number); number == 0 {
+			return
+		}
+	}
 }
 
 // Each calls f for every key with its live times, oldest first, in ns rounded
 // down to the table's tick. The slice is reused.
 func (t *Table) Each(now int64, f func(id digest.ID, times []int64)) {
 	var times []int64
-	for number := range t.made {
-		e := t.entry(number)
-		if e.cap == 0 {
-			continue
-		}
-		t.expire(e, now)
+	t.all(func(c cell, _ uint32) {
+		t.expire(c, now)
 		times = times[:0]
-		for i := range e.count() {
-			times = append(times, t.at(e, i)<<t.shift)
+		for i := range c.count() {
+			times = append(times, c.at(i)<<t.shift)
 		}
 		if len(times) > 0 {
-			f(e.id, times)
+			f(c.id, times)
 		}
-	}
+	})
 }
 
 // Move takes a key's live times over into a table of another window, for a
 // limit of size times there, and forgets them here.
 func (t *Table) Move(id digest.ID, to *Table, size int, now int64) {
-	e, number := t.find(id)
-	if e == nil {
+	c, number := t.find(id)
+	if c.entry == nil {
 		return
 	}
-	t.expire(e, now)
-	for i := range e.count() {
-		to.Add(id, t.at(e, i)<<t.shift, size, now)
+	t.expire(c, now)
+	for i := range c.count() {
+		to.Add(id, c.at(i)<<t.shift, size, now)
 	}
 	t.remove(number)
 }
 
 // Clear forgets every key and gives its memory back to the budget.
 func (t *Table) Clear() {
-	for number := range t.made {
-		if t.entry(number).cap > 0 {
-			t.remove(number)
-		}
-	}
+	t.all(func(_ cell, number uint32) { t.remove(number) })
 }

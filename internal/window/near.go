@@ -20,34 +20,36 @@ type Near struct {
 // 0 when it is through. It changes nothing, and what is added or forgotten
 // between two calls may be missed: it is for looking, not for deciding.
 func (t *Table) Walk(from, steps uint32, now int64, f func(n Near)) (next uint32) {
-	end := min(uint64(from)+uint64(steps), uint64(t.made))
-	for number := uint64(from); number < end; number++ {
-		if e := t.entry(uint32(number)); e.cap > 0 && t.live(e.last, now) {
-			f(t.near(e, now))
-		}
-	}
-	if end >= uint64(t.made) {
+	if int(from/chunkRoom) >= len(t.chunks) {
 		return 0
 	}
-	return uint32(end)
+	for range steps {
+		if c := t.cell(from); c.used() && t.live(c.last, now) {
+			f(t.near(c, now))
+		}
+		if from = t.after(from); from == 0 {
+			return 0
+		}
+	}
+	return from
 }
 
 // Stands tells how one key stands. ok is false when nothing of it is live.
 func (t *Table) Stands(id digest.ID, now int64) (n Near, ok bool) {
-	e, _ := t.find(id)
-	if e == nil || !t.live(e.last, now) {
+	c, _ := t.find(id)
+	if c.entry == nil || !t.live(c.last, now) {
 		return Near{}, false
 	}
-	return t.near(e, now), true
+	return t.near(c, now), true
 }
 
 // near counts without forgetting. The times are in order, so it searches.
-func (t *Table) near(e *entry, now int64) Near {
-	held := int(e.count())
-	dead := sort.Search(held, func(i int) bool { return t.live(t.at(e, uint32(i)), now) })
-	n := Near{ID: e.id, Used: held - dead, Limit: int(e.cap)}
+func (t *Table) near(c cell, now int64) Near {
+	held := int(c.count())
+	dead := sort.Search(held, func(i int) bool { return t.live(c.at(uint32(i)), now) })
+	n := Near{ID: c.id, Used: held - dead, Limit: len(c.ring)}
 	if n.Used > 0 {
-		n.Free = max(0, time.Duration((t.at(e, uint32(dead))+t.window)<<t.shift-now))
+		n.Free = max(0, time.Duration((c.at(uint32(dead))+t.window)<<t.shift-now))
 	}
 	return n
 }
