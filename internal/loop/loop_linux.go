@@ -24,15 +24,22 @@ type Loop struct {
 	file   *os.File
 	raw    syscall.RawConn
 	look   func(uintptr) bool
-	n      int
-	events [turn]syscall.EpollEvent
+	events *batch // of this turn
+	late   *batch // of the next one, which a look has found
 	queue  []sending
+	asks   int // in the queue
 	halted atomic.Bool
 
 	mu     sync.Mutex
 	number uint32                                  // of the last place
 	woken  []*Place                                // by Wake
 	places atomic.Pointer[[]atomic.Pointer[Place]] // by descriptor; written with mu held
+}
+
+// batch is what the kernel had to tell at once.
+type batch struct {
+	n      int
+	events [turn]syscall.EpollEvent
 }
 
 // New makes a loop, which runs until Close. It costs two descriptors and a
@@ -47,9 +54,9 @@ func New() (*Loop, error) {
 		_ = syscall.Close(epoll)
 		return nil, fmt.Errorf("cannot create an eventfd: %w", errno)
 	}
-	l := &Loop{epoll: epoll}
+	l := &Loop{epoll: epoll, events: new(batch), late: new(batch)}
 	l.places.Store(new([]atomic.Pointer[Place]))
-	l.look = func(uintptr) bool { l.n = l.poll(); return l.n > 0 }
+	l.look = func(uintptr) bool { return l.poll(l.events) }
 	_ = syscall.SetNonblock(epoll, true) // so that the runtime can wait for it
 	l.file = os.NewFile(uintptr(epoll), "epoll")
 	if l.bell, err = l.Add(int(bell)); err == nil {
@@ -80,14 +87,15 @@ func (l *Loop) ring() {
 // that always finds something to do would keep a processor for itself.
 func (l *Loop) run() {
 	for !l.halted.Load() {
-		if l.n = l.poll(); l.n == 0 {
+		if l.events, l.late = l.late, l.events; l.events.n == 0 && !l.poll(l.events) {
 			if err := l.raw.Read(l.look); err != nil {
 				panic(fmt.Sprintf("BUG: cannot wait for an epoll instance: %v", err))
 			}
 		}
-		for i := range l.n {
-			l.deal(&l.events[i])
+		for i := range l.events.n {
+			l.deal(&l.events.events[i])
 		}
+		l.events.n = 0
 		l.flush()
 		runtime.Gosched()
 	}
@@ -98,22 +106,39 @@ func (l *Loop) run() {
 	l.epoll = -1
 }
 
-// poll asks what happened, without waiting.
-func (l *Loop) poll() int {
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), turn, 0, 0, 0)
-	if errno != 0 {
-		return 0
+// poll asks what happened, without waiting, as far as the batch has room. It reports
+// whether that is anything.
+func (l *Loop) poll(b *batch) bool {
+	if b.n == turn {
+		return false
 	}
-	return int(n)
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&b.events[b.n])), uintptr(turn-b.n), 0, 0, 0)
+	if errno != 0 || n == 0 {
+		return false
+	}
+	for i := range b.events[b.n : b.n+int(n)] {
+		if p := l.place(&b.events[b.n+i]); p != nil {
+			p.news = true
+		}
+	}
+	b.n += int(n)
+	return true
+}
+
+// place is whom an event is for; nil for a socket that was closed.
+func (l *Loop) place(e *syscall.EpollEvent) *Place {
+	if p := (*l.places.Load())[e.Fd].Load(); p != nil && p.number == uint32(e.Pad) {
+		return p
+	}
+	return nil
 }
 
 func (l *Loop) deal(e *syscall.EpollEvent) {
-	places := *l.places.Load()
-	p := places[e.Fd].Load()
-	if p == nil || p.number != uint32(e.Pad) {
-		return // of a socket that was closed
-	}
-	if p == l.bell {
+	p := l.place(e)
+	switch p {
+	case nil:
+		return
+	case l.bell:
 		l.answer()
 		return
 	}
@@ -205,13 +230,29 @@ func (l *Loop) unwatch(p *Place) {
 
 func (l *Loop) enqueue(s sending) {
 	s.place.queued++
+	if s.ask {
+		l.asks++
+	}
 	l.queue = append(l.queue, s)
 	if len(l.queue) >= maxQueue {
 		l.flush()
 	}
 }
 
+// flush writes what is queued. Before asks it looks once which sockets have news, for
+// all of them; only one that has is looked into itself.
 func (l *Loop) flush() {
+	if l.asks > 0 {
+		l.asks = 0
+		l.poll(l.late)
+		full := l.late.n == turn
+		for i := range l.queue {
+			if s := &l.queue[i]; s.ask {
+				s.doubt = full || s.place.news
+				s.place.asking = false
+			}
+		}
+	}
 	for i := range l.queue {
 		l.queue[i].write()
 	}
@@ -240,8 +281,11 @@ func (p *Place) idle() bool {
 // receive, and put, don't tell the scheduler that they are in the kernel: they
 // never wait there.
 func (p *Place) receive(b []byte, flags uintptr) (int, error) {
-	n, errno := p.call(syscall.SYS_RECVFROM, b, flags|syscall.MSG_DONTWAIT)
-	return n, errno
+	n, err := p.call(syscall.SYS_RECVFROM, b, flags|syscall.MSG_DONTWAIT)
+	if p.asks && (err == ErrAgain || n > 0 && n < len(b)) { //nolint:errorlint // our own, never wrapped
+		p.news = false
+	}
+	return n, err
 }
 
 func (p *Place) put(b []byte) (int, error) {

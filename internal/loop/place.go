@@ -28,6 +28,8 @@ type Place struct {
 	end    atomic.Bool // the other end will send no more
 	gone   atomic.Bool // the descriptor may be another's
 
+	asks   bool   // Ask is used: tasks read it on the loop only
+	news   bool   // something happened since all that was there was read; kept where asks is set
 	queued int    // writes that wait for the end of the turn
 	asking bool   // one of them is an ask
 	left   []byte // what they could not write
@@ -112,9 +114,9 @@ func (p *Place) Send(b []byte) { p.loop.enqueue(sending{place: p, b: b}) }
 
 // Ask is Send for a socket on which nothing may have come yet. If something has,
 // nothing is written, and the failure is ErrNotIdle. That is found out right before
-// it is written.
+// it is written, with one question to the kernel for all that is asked in a turn.
 func (p *Place) Ask(b []byte) {
-	p.asking = true
+	p.asks, p.asking = true, true
 	p.loop.enqueue(sending{place: p, b: b, ask: true})
 }
 
@@ -155,6 +157,7 @@ type sending struct {
 	place *Place
 	b     []byte
 	ask   bool
+	doubt bool // it is an ask, and the place may have news
 }
 
 // write writes as much as the socket takes. Behind what did not go out nothing
@@ -166,11 +169,8 @@ func (s *sending) write() {
 		return
 	}
 	b := s.b
-	if s.ask {
-		p.asking = false
-		if p.err == nil && !p.idle() {
-			p.fail(ErrNotIdle)
-		}
+	if s.doubt && p.err == nil && !p.idle() {
+		p.fail(ErrNotIdle)
 	}
 	for p.err == nil && len(b) > 0 {
 		n, err := p.put(b)
