@@ -132,6 +132,22 @@ func (r *Rules) IP(addr netip.Addr) Hit {
 	return h
 }
 
+// Recent remembers what IP returned last, for the next request of a connection. Its
+// zero value is ready.
+type Recent struct {
+	rules *Rules
+	addr  netip.Addr
+	hit   Hit
+}
+
+// IPAgain is IP, which it need not ask when recent knows.
+func (r *Rules) IPAgain(addr netip.Addr, recent *Recent) Hit {
+	if recent.rules != r || recent.addr != addr {
+		*recent = Recent{r, addr, r.IP(addr)}
+	}
+	return recent.hit
+}
+
 // ClientID is the digest by which logs name a client, whether it is limited or not.
 func (r *Rules) ClientID(addr netip.Addr) digest.ID { return r.hasher.Sum(r.Client(addr).AsSlice()) }
 

@@ -90,6 +90,7 @@ type exchange struct {
 	paths    []byte // decoded path
 	head     []byte // head of the request to the upstream
 	value    []byte // one header value being written
+	policy   policy
 	ids      [32]byte
 }
 

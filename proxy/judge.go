@@ -49,14 +49,14 @@ func TargetOf(methodName, target string) Target {
 
 // RequestHits is what the request limits count a request by. limited is false
 // for one that is exempt from them.
-func RequestHits(r *limiter.Rules, client netip.Addr, path []byte, who *identity.Who) (ip, key limiter.Hit, limited bool) {
+func RequestHits(r *limiter.Rules, client netip.Addr, path []byte, who *identity.Who, recent *limiter.Recent) (ip, key limiter.Hit, limited bool) {
 	if r.ExemptAddr(client) || r.ExemptPath(path) {
 		return ip, key, false
 	}
 	if !who.Key.IsZero() {
 		key = r.Key(who.Key, &who.SHA256, who.UserID, who.Verified)
 	}
-	return r.IP(client), key, true
+	return r.IPAgain(client, recent), key, true
 }
 
 // RequestRefusal is the answer to a request that a request limit refused.

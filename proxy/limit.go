@@ -1,9 +1,11 @@
 package proxy
 
+import "github.com/chatshipper/gateway/limiter"
+
 // limit decides the request limits of the client's address and of its API key
 // in one step: refused by one, charged to none.
 func (x *exchange) limit() bool {
-	ip, key, limited := RequestHits(x.rules.limits, x.client, x.path, &x.who)
+	ip, key, limited := RequestHits(x.rules.limits, x.client, x.path, &x.who, x.recent())
 	if !limited {
 		return true
 	}
@@ -19,6 +21,14 @@ func (x *exchange) limit() bool {
 	}
 	x.noteRequest(ip, key)
 	return x.refuseWith(RequestRefusal(&x.decision))
+}
+
+// recent is what the connection's last request was counted by.
+func (x *exchange) recent() *limiter.Recent {
+	if x.conn.Memo == nil {
+		x.conn.Memo = new(limiter.Recent)
+	}
+	return x.conn.Memo.(*limiter.Recent)
 }
 
 // permit answers 405 for a method that the path does not take.

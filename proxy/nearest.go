@@ -75,22 +75,41 @@ func (x *exchange) signLimit() {
 	if !ok {
 		return
 	}
+	p := &x.policy
+	if p.rule != s.rule || p.limit != s.limit || p.window != s.window {
+		p.write(&s)
+	}
 	r := &x.reply
-	v := append(append(append(x.value[:0], '"'), s.rule...), `";q=`...)
-	v = strconv.AppendInt(v, int64(s.limit), 10)
-	v = strconv.AppendInt(append(v, ";w="...), seconds(s.window), 10)
-	r.add(headerPolicy, v)
-	v = append(append(append(v[:0], '"'), s.rule...), `";r=`...)
+	r.lines = append(r.lines, p.policy...)
+	v := append(append(append(x.value[:0], '"'), s.rule...), `";r=`...)
 	v = strconv.AppendInt(v, int64(s.remaining), 10)
 	v = strconv.AppendInt(append(v, ";t="...), seconds(s.reset), 10)
 	r.add(headerRateLimit, v)
-	v = strconv.AppendInt(v[:0], int64(s.limit), 10)
-	r.add(headerLimit, v)
+	r.lines = append(r.lines, p.xLimit...)
 	v = strconv.AppendInt(v[:0], int64(s.remaining), 10)
 	r.add(headerRemaining, v)
 	v = strconv.AppendInt(v[:0], seconds(s.reset), 10)
 	r.add(headerReset, v)
 	x.value = v
+}
+
+// policy is what signLimit writes of a limit that does not change with its use, as it
+// was written last.
+type policy struct {
+	rule   string
+	limit  int
+	window time.Duration
+	policy []byte // the whole lines
+	xLimit []byte
+}
+
+func (p *policy) write(s *standing) {
+	p.rule, p.limit, p.window = s.rule, s.limit, s.window
+	v := append(append([]byte{'"'}, s.rule...), `";q=`...)
+	v = strconv.AppendInt(v, int64(s.limit), 10)
+	v = strconv.AppendInt(append(v, ";w="...), seconds(s.window), 10)
+	p.policy = appendField(p.policy[:0], headerPolicy, v)
+	p.xLimit = appendField(p.xLimit[:0], headerLimit, strconv.AppendInt(v[:0], int64(s.limit), 10))
 }
 
 // seconds rounds a duration up to whole seconds.

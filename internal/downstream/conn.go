@@ -36,6 +36,8 @@ type Conn struct {
 	Version []byte // "HTTP/" and two digits with a dot
 	Block   []byte // the header lines with the blank line that ends them
 
+	Memo any // what the handler wants to find again at the connection's next request
+
 	server  *Server
 	nc      net.Conn // what is read and written: socket, or TLS over it
 	socket  net.Conn

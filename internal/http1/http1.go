@@ -29,18 +29,30 @@ var tokens = func() (t [256]bool) {
 	return t
 }()
 
-// IsFieldValue reports whether b has no control character but tabs. Eight bytes
+const ones, tops = 0x0101010101010101, 0x8080808080808080
+
+// IsFieldValue reports whether b has no control character but tabs. 32 bytes
 // at a time: the values are most of a head.
 func IsFieldValue(b []byte) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; len(b) >= 32; b = b[32:] {
+		if (suspect(b)|suspect(b[8:])|suspect(b[16:])|suspect(b[24:]))&tops != 0 && !isFieldValueSlowly(b[:32]) {
+			return false
+		}
+	}
 	for ; len(b) >= 8; b = b[8:] {
-		x := binary.LittleEndian.Uint64(b)
-		del := x ^ ones*0x7f
-		if ((x-ones*0x20)&^x|(del-ones)&^del)&tops != 0 && !isFieldValueSlowly(b[:8]) {
+		if suspect(b)&tops != 0 && !isFieldValueSlowly(b[:8]) {
 			return false
 		}
 	}
 	return isFieldValueSlowly(b)
+}
+
+// suspect sets the top bit of a byte where one of the first eight may be a control
+// character.
+func suspect(b []byte) uint64 {
+	x := binary.LittleEndian.Uint64(b)
+	del := x ^ ones*0x7f
+	return (x-ones*0x20)&^x | (del-ones)&^del
 }
 
 func isFieldValueSlowly(b []byte) bool {

@@ -43,24 +43,28 @@ const (
 )
 
 // visible returns how many bytes of visible ASCII ('!' to '~') b starts with.
-// It looks at eight at once: that takes 65 ns for a JWT of 300 bytes, and byte
-// by byte 185 ns (BenchmarkCredential).
+// It looks at 32 at once: BenchmarkCredential has what that takes for a JWT.
 func visible(b []byte) int {
 	rest := b
-	for len(rest) >= 8 {
-		w := binary.LittleEndian.Uint64(rest)
-		low := w &^ highs
-		// Adding 0x5F sets the high bit of bytes from '!' on, adding 1 that of
-		// 0x7F; no sum carries into the next byte.
-		if (low+lows*(0x80-'!'))&^(low+lows)&^w&highs != highs {
-			break
-		}
+	for len(rest) >= 32 && (shown(rest)&shown(rest[8:])&shown(rest[16:])&shown(rest[24:]))&highs == highs {
+		rest = rest[32:]
+	}
+	for len(rest) >= 8 && shown(rest)&highs == highs {
 		rest = rest[8:]
 	}
 	for len(rest) > 0 && rest[0] >= '!' && rest[0] <= '~' {
 		rest = rest[1:]
 	}
 	return len(b) - len(rest)
+}
+
+// shown sets the high bit of each of the first eight bytes that is visible ASCII.
+// Adding 0x5F sets the high bit of bytes from '!' on, adding 1 that of 0x7F; no sum
+// carries into the next byte.
+func shown(b []byte) uint64 {
+	w := binary.LittleEndian.Uint64(b)
+	low := w &^ highs
+	return (low + lows*(0x80-'!')) &^ (low + lows) &^ w
 }
 
 func isBearer(word []byte) bool {

@@ -22,6 +22,7 @@ type walk struct {
 	read   bool // the house's batch holds the request's messages
 	held   bool // the house's reservation must be settled
 	answer Answer
+	recent limiter.Recent
 }
 
 // Ask walks one request down the rules at now (ns; later calls must not bring
@@ -86,7 +87,7 @@ func roleNamed(word string) identity.Role {
 }
 
 func (w *walk) limit() bool {
-	ip, key, limited := proxy.RequestHits(w.house.limits, w.r.Client, w.target.Path, &w.who)
+	ip, key, limited := proxy.RequestHits(w.house.limits, w.r.Client, w.target.Path, &w.who, &w.recent)
 	if !limited {
 		return true
 	}
