@@ -85,7 +85,7 @@ func (x *exchange) stream() {
 // pour hands one piece on without reading it. Where that can't be done now, the error
 // is errors.ErrUnsupported.
 func (x *exchange) pour(chunked bool) error {
-	if chunked || !x.conn.Moves() {
+	if chunked || x.reply.length < pieceSize || !x.conn.Moves() {
 		return errors.ErrUnsupported
 	}
 	if x.answer.Pipe == nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -35,9 +36,14 @@ type Pipe struct {
 var pipes struct {
 	mu      sync.Mutex
 	idle    []*Pipe
+	least   int // were idle at any time since the last sweep
+	sweeps  bool
 	made    int
-	refused bool // the system has none for us, or cannot splice
+	refused bool // the system cannot splice
 }
+
+// sweepPipes is how often those are closed that were not needed meanwhile.
+const sweepPipes = 2 * time.Second
 
 // NewPipe returns an empty pipe, or nil when there is none to be had: too many are in
 // use, or the system does not splice. It must be given back.
@@ -50,6 +56,7 @@ func NewPipe() *Pipe {
 	if n := len(pipes.idle); n > 0 {
 		p := pipes.idle[n-1]
 		pipes.idle = pipes.idle[:n-1]
+		pipes.least = min(pipes.least, n-1)
 		return p
 	}
 	if pipes.made == maxPipes {
@@ -71,10 +78,33 @@ func (p *Pipe) Give() {
 	}
 	pipes.mu.Lock()
 	defer pipes.mu.Unlock()
-	if p.held == 0 && !pipes.refused {
-		pipes.idle = append(pipes.idle, p)
+	if p.held > 0 || pipes.refused {
+		p.close()
 		return
 	}
+	pipes.idle = append(pipes.idle, p)
+	if !pipes.sweeps {
+		pipes.sweeps, pipes.least = true, 0
+		time.AfterFunc(sweepPipes, sweep)
+	}
+}
+
+// sweep closes the pipes that were idle all the time.
+func sweep() {
+	pipes.mu.Lock()
+	defer pipes.mu.Unlock()
+	for _, p := range pipes.idle[:pipes.least] {
+		p.close()
+	}
+	pipes.idle = slices.Delete(pipes.idle, 0, pipes.least)
+	pipes.least = len(pipes.idle)
+	if pipes.sweeps = pipes.least > 0; pipes.sweeps {
+		time.AfterFunc(sweepPipes, sweep)
+	}
+}
+
+// close ends the pipe. The mutex is held.
+func (p *Pipe) close() {
 	_, _ = syscall.Close(p.in), syscall.Close(p.out)
 	pipes.made--
 }

@@ -158,6 +158,37 @@ func TestAFullPipeSaysSo(t *testing.T) {
 	}))
 }
 
+func TestPipesThatNobodyNeedsAreClosed(t *testing.T) {
+	var taken []*Pipe
+	for range 5 {
+		taken = append(taken, NewPipe())
+	}
+	for _, p := range taken {
+		p.Give()
+	}
+	made := func() int {
+		pipes.mu.Lock()
+		defer pipes.mu.Unlock()
+		return pipes.made
+	}
+	for range 2 {
+		sweep()
+	}
+	if n := made(); n != 0 {
+		t.Errorf("%d pipes are open, and nobody needs one", n)
+	}
+	used := NewPipe()
+	for range 3 {
+		used.Give()
+		used = NewPipe()
+		sweep()
+	}
+	if n := made(); n != 1 {
+		t.Errorf("%d pipes are open, and one is in use", n)
+	}
+	used.Give()
+}
+
 func TestPipesAreBoundedAndUsedAgainWhenEmpty(t *testing.T) {
 	var taken []*Pipe
 	for range maxPipes {

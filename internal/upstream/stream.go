@@ -65,7 +65,7 @@ func (s *stream) received(n int, err error) (int, error) {
 }
 
 // Pour is Read of Stream into a pipe, which is empty. It returns
-// errors.ErrUnsupported, having done nothing, when what comes next must be read.
+// errors.ErrUnsupported, having done nothing, when what comes next had better be read.
 func (r *Response) Pour(pipe *loop.Pipe) (int, error) {
 	s, ok := r.Stream.(*stream)
 	switch {
@@ -73,7 +73,7 @@ func (r *Response) Pour(pipe *loop.Pipe) (int, error) {
 		return 0, errors.ErrUnsupported
 	case s.err != nil:
 		return 0, s.err
-	case s.conn.body.kind != fixed || len(s.conn.window()) > 0 || !s.conn.moves():
+	case !s.conn.pipes() || len(s.conn.window()) > 0:
 		return 0, errors.ErrUnsupported
 	}
 	c := s.conn
