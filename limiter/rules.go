@@ -148,6 +148,14 @@ func (r *Rules) IPAgain(addr netip.Addr, recent *Recent) Hit {
 	return recent.hit
 }
 
+// ClientIDAgain is ClientID, which it need not work out when recent knows.
+func (r *Rules) ClientIDAgain(addr netip.Addr, recent *Recent) digest.ID {
+	if recent.rules == r && recent.addr == addr && !recent.hit.ID.IsZero() {
+		return recent.hit.ID
+	}
+	return r.ClientID(addr)
+}
+
 // ClientID is the digest by which logs name a client, whether it is limited or not.
 func (r *Rules) ClientID(addr netip.Addr) digest.ID { return r.hasher.Sum(r.Client(addr).AsSlice()) }
 

@@ -122,7 +122,7 @@ func (x *exchange) remember(took int64, source int) {
 		key: x.who.Key,
 	}
 	if x.client.IsValid() {
-		what.ip = x.rules.limits.ClientID(x.client)
+		what.ip = x.rules.limits.ClientIDAgain(x.client, x.recent())
 	}
 	what.idLength = copy(what.id[:], x.id)
 	if what.rule, _ = x.ruling(); what.rule == "" {

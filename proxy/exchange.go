@@ -91,6 +91,7 @@ type exchange struct {
 	head     []byte // head of the request to the upstream
 	value    []byte // one header value being written
 	policy   policy
+	own      own
 	ids      [32]byte
 }
 

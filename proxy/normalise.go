@@ -29,19 +29,38 @@ func (x *exchange) normalise() {
 // client that asks for it.
 func (x *exchange) answerOurs() {
 	x.status = x.refusal.HTTPStatus()
-	if apierror.WantsProblem(x.fields.get(fieldAccept)) {
-		x.reply.add(headerContentType, problemType)
-		x.replacement = x.refusal.AppendProblem(x.replacement[:0])
-	} else {
-		x.reply.add(headerContentType, jsonType)
-		x.replacement = x.refusal.AppendJSON(x.replacement[:0])
+	o := &x.own
+	if problem := apierror.WantsProblem(x.fields.get(fieldAccept)); o.body == nil || o.refusal != x.refusal || o.problem != problem {
+		o.write(&x.refusal, problem)
 	}
-	x.reply.body, x.bytesOut = x.replacement, int64(len(x.replacement))
+	contentType := jsonType
+	if o.problem {
+		contentType = problemType
+	}
+	x.reply.add(headerContentType, contentType)
+	x.reply.body, x.bytesOut = o.body, int64(len(o.body))
 	switch x.refusal.Code {
 	case apierror.MethodNotAllowed:
 		x.reply.add([]byte(fasthttp.HeaderAllow), []byte(x.rules.methods.allowHeader(x.path)))
 	case apierror.Unauthenticated:
 		x.reply.add([]byte(fasthttp.HeaderWWWAuthenticate), []byte(x.challenge()))
+	}
+}
+
+// own is an error of ours as it was written last: in a flood of refusals each is like
+// the one before.
+type own struct {
+	refusal apierror.Error
+	problem bool // as application/problem+json
+	body    []byte
+}
+
+func (o *own) write(e *apierror.Error, problem bool) {
+	o.refusal, o.problem = *e, problem
+	if problem {
+		o.body = e.AppendProblem(o.body[:0])
+	} else {
+		o.body = e.AppendJSON(o.body[:0])
 	}
 }
 

@@ -94,7 +94,7 @@ func (x *exchange) log(took, own int64, source int) {
 		RequestID: x.id, Method: x.method.String(), Route: x.routed.route.String(),
 		Status: x.status, Source: sources[source],
 		BytesIn: x.bytesIn, BytesOut: x.bytesOut,
-		Key: x.who.Key, IP: x.rules.limits.ClientID(x.client), Client: x.client,
+		Key: x.who.Key, IP: x.rules.limits.ClientIDAgain(x.client, x.recent()), Client: x.client,
 		Decision: decisions[admitted], TraceID: x.traceID(),
 	}
 	if x.refused {

@@ -94,7 +94,7 @@ func (x *exchange) noteRequest(ip, key limiter.Hit) {
 	if x.decision.Refused == limiter.PerKey {
 		kind, who.who, who.counter = offendingKey, x.who.Key, key.ID
 	} else {
-		who.who, who.counter = x.rules.limits.ClientID(x.client), ip.ID
+		who.who, who.counter = ip.ID, ip.ID
 	}
 	x.g.offenders.add(x.now, kind, who)
 }
