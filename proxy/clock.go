@@ -28,5 +28,8 @@ func unixTime(now int64) time.Time { return time.Unix(0, now).UTC() }
 // fromWall turns a wall-clock time that somebody else wrote down into process
 // time, by the difference of the two clocks at this instant.
 func (c *clock) fromWall(t time.Time) int64 {
-	return t.UnixNano() + c.now() - time.Now().Add(c.offset).UnixNano()
+	return t.UnixNano() + c.now() - c.wall().UnixNano()
 }
+
+// wall is what this machine takes for the time.
+func (c *clock) wall() time.Time { return time.Now().Add(c.offset) }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"flag"
 	"math/rand/v2"
+	"net/http"
 	"testing"
 	"time"
 	"unsafe"
@@ -80,6 +81,24 @@ func TestWallTimesAreReadByTheClockOfTheMoment(t *testing.T) {
 		c := startedBefore(step, time.Now())
 		if d := time.Duration(c.now() - c.fromWall(time.Now())); d.Abs() > time.Minute {
 			t.Errorf("after a step of %v an event of this moment is %v old", step, d)
+		}
+	}
+}
+
+// A token expires, and an answer is dated, by the wall clock.
+func TestAStepOfTheWallClockIsFoundOutWithinASecond(t *testing.T) {
+	for _, step := range []time.Duration{0, time.Hour, -time.Hour} {
+		c := startedBefore(step, time.Now())
+		d := date{}
+		d.latest.Store(&second{at: c.now()/1e9 - 1}) // of before the step
+		s := d.second(c.now(), &c)
+		wall := time.Now()
+		if off := wall.Sub(time.Unix(0, c.now()+s.ahead)); off.Abs() > time.Second {
+			t.Errorf("after a step of %v the wall clock is %v off", step, off)
+		}
+		text, err := http.ParseTime(string(d.at(c.now(), &c)))
+		if err != nil || wall.Sub(text).Abs() > 2*time.Second {
+			t.Errorf("after a step of %v an answer is dated %v, %v", step, text, err)
 		}
 	}
 }

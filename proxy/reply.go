@@ -78,20 +78,26 @@ func (r *reply) appendHead(dst []byte, status int, date []byte, chunked bool) []
 	return append(dst, "\r\n"...)
 }
 
-// date is the text of the Date field, made once a second.
+// date is the wall clock to the second, looked at once in each of the process time.
 type date struct{ latest atomic.Pointer[second] }
 
 type second struct {
-	at   int64 // seconds since 1970
-	text []byte
+	at    int64 // process time, s
+	ahead int64 // how far the wall clock is ahead of the process time, ns
+	text  []byte
 }
 
-// at is the text for a time in ns since 1970.
-func (d *date) at(now int64) []byte {
+// second is the second in which a process time (ns) is. A step of the wall clock is
+// found out in the next one.
+func (d *date) second(now int64, c *clock) *second {
 	s := d.latest.Load()
 	if s == nil || s.at != now/1e9 {
-		s = &second{now / 1e9, fasthttp.AppendHTTPDate(nil, unixTime(now))}
+		s = &second{at: now / 1e9, ahead: c.wall().UnixNano() - c.now()}
+		s.text = fasthttp.AppendHTTPDate(nil, unixTime(now+s.ahead))
 		d.latest.Store(s)
 	}
-	return s.text
+	return s
 }
+
+// at is the text of the Date field at a process time.
+func (d *date) at(now int64, c *clock) []byte { return d.second(now, c).text }

@@ -23,7 +23,7 @@ func (x *exchange) send() {
 		x.stream()
 		return
 	}
-	r.head = r.appendHead(r.head[:0], x.status, x.g.date.at(x.now), false)
+	r.head = r.appendHead(r.head[:0], x.status, x.g.date.at(x.now, &x.g.clock), false)
 	body := r.body
 	if x.method == methodHead {
 		body = nil
@@ -64,7 +64,7 @@ func (x *exchange) stream() {
 		x.reply.close = true
 		x.conn.Hangup(false)
 	}
-	x.reply.head = x.reply.appendHead(x.reply.head[:0], x.status, x.g.date.at(x.now), chunked)
+	x.reply.head = x.reply.appendHead(x.reply.head[:0], x.status, x.g.date.at(x.now, &x.g.clock), chunked)
 	err := x.conn.Write(x.reply.head, nil)
 	buf := pieces.Get().(*[pieceSize + chunkFrame]byte)
 	defer pieces.Put(buf)

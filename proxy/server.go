@@ -121,7 +121,7 @@ func (g *Gateway) Refusal(why downstream.Fault) []byte {
 	if e.RetryAfter > 0 {
 		r.add(headerRetryAfter, []byte("1"))
 	}
-	return append(r.appendHead(nil, e.HTTPStatus(), g.date.at(g.clock.now()), false), r.body...)
+	return append(r.appendHead(nil, e.HTTPStatus(), g.date.at(g.clock.now(), &g.clock), false), r.body...)
 }
 
 // Panicked reports a fault outside of any request.
