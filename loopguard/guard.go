@@ -20,6 +20,10 @@ func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Messag
 	m.lock(res.shards)
 	defer m.unlock(res.shards)
 	res.at = m.enter(now, rules, res.shards)
+	for i := range res.holds {
+		h := &res.holds[i]
+		res.touched += m.shards[h.shard()].confirmed[h.Rule].Touch(h.ID)
+	}
 
 	d := res.Judge(func(i int) State {
 		h := &res.holds[i]

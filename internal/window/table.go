@@ -18,7 +18,7 @@
 // times. So a decision waits for one place in memory, not for three. Chunks and index
 // have no pointers in them: the garbage collector has a few hundred slices to look
 // at, not millions of keys. A key whose newest time has left the
-// window is found and freed by the sweep: each new key looks at two others.
+// window is found and freed by the sweep: 16 new keys look at 32 others.
 //
 // When the budget is used up a new key takes the place of one whose times have
 // all expired, if there is one among the next 32, else of the weakest of them:
@@ -40,7 +40,8 @@ const (
 	none       = math.MaxUint32 // no entry
 	numberBits = 24             // of a slot; the rest is the tag
 	maxNumber  = 1<<numberBits - 1
-	sweepSteps = 2  // others looked at when a key is new
+	sweepSteps = 2  // others looked at for each new key
+	sweepRow   = 32 // as many at once: they stand side by side, and memory is fast in a row
 	searchRoom = 32 // others looked at when a key is new and the budget used up
 	minSlots   = 8
 )
@@ -77,6 +78,7 @@ type Table struct {
 	keys    int    // entries in use
 	places  uint32 // numbers that were ever used
 	hand    uint32 // where the sweep goes on
+	owed    uint32 // others that new keys have not looked at yet
 	classes []class
 }
 
@@ -134,9 +136,21 @@ func (t *Table) find(id digest.ID) (cell, uint32) {
 	return cell{}, none
 }
 
+// Touch brings what is looked at first of a key nearer to the processor, so that it need
+// not wait for that of one key after the other. What it returns has no meaning.
+func (t *Table) Touch(id digest.ID) uint32 {
+	if len(t.slots) == 0 {
+		return 0
+	}
+	return t.slots[t.home(t.hash(id))]
+}
+
 // insert makes an entry for an id that has none, with a ring of size times.
 func (t *Table) insert(id digest.ID, size uint32, now int64) cell {
-	t.sweep(now, sweepSteps)
+	if t.owed += sweepSteps; t.owed >= min(sweepRow, t.places) {
+		t.sweep(now, t.owed)
+		t.owed = 0
+	}
 	need := cost(size)
 	if !t.budget.fits(need) {
 		t.makeRoom(now)
