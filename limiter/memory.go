@@ -60,6 +60,16 @@ func (m *Memory) Peek(now int64, ip, key Hit) Decision {
 	return m.decide(now, [ruleCount]Hit{ip, key}, false)
 }
 
+// Ahead asks for what Take will look at of a key soon, so that it need not wait for it.
+func (m *Memory) Ahead(r Rule, id digest.ID) {
+	s := m.stores[r].shard(id, m.seed)
+	s.mu.Lock()
+	if len(s.tables) > 0 {
+		s.tables[0].Ahead(id)
+	}
+	s.mu.Unlock()
+}
+
 // decision is one call of decide: the rules that apply, with their shards locked.
 type decision struct {
 	hits   [ruleCount]Hit

@@ -22,7 +22,7 @@ func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Messag
 	res.at = m.enter(now, rules, res.shards)
 	for i := range res.holds {
 		h := &res.holds[i]
-		res.touched += m.shards[h.shard()].confirmed[h.Rule].Touch(h.ID)
+		m.shards[h.shard()].confirmed[h.Rule].Ahead(h.ID)
 	}
 
 	d := res.Judge(func(i int) State {

@@ -27,13 +27,12 @@ type Reservation struct {
 	// process holds it, or nobody.
 	Name uint64
 
-	holds   []Hold
-	shards  uint64 // of the holds, a bit for each
-	from    Sender
-	limits  [LimitCount]Limit
-	at      int64     // the time at which the messages count
-	sorted  []Message // scratch
-	touched uint32    // see window.Table.Touch
+	holds  []Hold
+	shards uint64 // of the holds, a bit for each
+	from   Sender
+	limits [LimitCount]Limit
+	at     int64     // the time at which the messages count
+	sorted []Message // scratch
 }
 
 // Hold is the places under one key of one rule.

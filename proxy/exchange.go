@@ -41,6 +41,7 @@ type exchange struct {
 	bytesIn  int64
 
 	// identify
+	caller    identity.Caller
 	client    netip.Addr
 	who       identity.Who
 	rejection identity.Failure
@@ -138,7 +139,7 @@ func (x *exchange) release() {
 	x.g, x.conn, x.rules = nil, nil, nil
 	x.understood, x.upgrade, x.body, x.received, x.whole, x.bytesIn = false, false, nil, false, false, 0
 	x.method, x.target, x.path, x.routed, x.id = 0, nil, nil, routed{}, nil
-	x.peer, x.client, x.fromProxy, x.who = netip.Addr{}, netip.Addr{}, false, identity.Who{}
+	x.peer, x.client, x.fromProxy, x.caller, x.who = netip.Addr{}, netip.Addr{}, false, identity.Caller{}, identity.Who{}
 	x.rejection, x.limited, x.decision = identity.None, false, limiter.Decision{}
 	x.read, x.judged, x.held, x.verdict, x.replied = false, false, false, loopguard.Decision{}, replied{}
 	x.call, x.outcome, x.upstreamed, x.arrived, x.status, x.bytesOut = upstream.Request{}, notSent, 0, 0, 0, 0

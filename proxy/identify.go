@@ -13,7 +13,7 @@ func (x *exchange) identify() bool {
 
 func (x *exchange) lookUp() {
 	x.identity.Waiter, x.identity.WithSHA256 = x.conn.Task(), x.rules.limits.NamesKeys()
-	x.who, x.rejection = x.rules.directory.Lookup(x.fields.get(fieldCredential), x.now+x.g.date.second(x.now, &x.g.clock).ahead, &x.identity)
+	x.who, x.rejection = x.rules.directory.Who(x.caller, x.now+x.g.date.second(x.now, &x.g.clock).ahead, &x.identity)
 }
 
 // authenticate answers 401 for a missing key, when one is demanded, and for a

@@ -5,6 +5,7 @@ import (
 
 	"github.com/chatshipper/gateway/internal/apierror"
 	"github.com/chatshipper/gateway/internal/downstream"
+	"github.com/chatshipper/gateway/limiter"
 )
 
 // understand reads the request's head strictly: whatever two parsers could read
@@ -14,6 +15,7 @@ func (x *exchange) understand() bool {
 	x.method = methodOf(x.conn.Method)
 	x.meetPeer()
 	p := x.fields.parse(x.conn.Block, x.rules.credential)
+	x.meetCaller()
 	x.nameRequest()
 	x.joinTrace()
 	switch version := x.conn.Version; {
@@ -92,6 +94,15 @@ func (x *exchange) meetPeer() {
 	x.peer = x.conn.Peer
 	x.fromProxy = x.rules.trusted.contains(x.peer)
 	x.client = x.peer
+}
+
+// meetCaller finds the API key, and asks for what will be looked at of it: until it is
+// identified there is enough to do.
+func (x *exchange) meetCaller() {
+	x.caller = x.rules.directory.Meet(x.fields.get(fieldCredential))
+	if own := x.g.stores.OwnRequests; x.g.stores.Shared == nil && !x.caller.Key.IsZero() {
+		own.Ahead(limiter.PerKey, x.caller.Key)
+	}
 }
 
 // readTarget finds the path and what it stands for.

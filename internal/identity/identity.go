@@ -202,23 +202,45 @@ type Scratch struct {
 // allocation (BenchmarkLookup). With a jwks_url, a token that needs keys which
 // are being fetched waits for them, 2 s at most.
 func (d *Directory) Lookup(authorization []byte, now int64, scratch *Scratch) (Who, Failure) {
-	token := Credential(authorization)
-	if token == nil {
+	return d.Who(d.Meet(authorization), now, scratch)
+}
+
+// Caller is whoever sent an Authorization header, before anybody looked who that is.
+type Caller struct {
+	Key digest.ID // zero without an API key
+
+	authorization, token []byte
+}
+
+// Meet finds the key of a header. What Who will look at is on its way then: the more
+// is done in between, the less Who waits. The Caller is valid as long as the header.
+func (d *Directory) Meet(authorization []byte) Caller {
+	c := Caller{authorization: authorization, token: Credential(authorization)}
+	if c.token != nil {
+		c.Key = d.hasher.Sum(c.token).Join(d.tokens)
+		d.near.ahead(c.Key)
+	}
+	return c
+}
+
+// Who is Lookup of somebody who was met.
+func (d *Directory) Who(c Caller, now int64, scratch *Scratch) (Who, Failure) {
+	if c.token == nil {
 		if d.required {
 			return Who{}, Missing
 		}
 		return Who{}, None
 	}
-	key := d.hasher.Sum(token).Join(d.tokens)
+	key := c.Key
 	e := entry{who: Who{Key: key}}
 	if epoch := d.verifier.epoch(); scratch.WithSHA256 || !d.near.recall(&e, key, epoch, now, scratch) {
-		d.find(&e, token, epoch, now, scratch)
+		d.find(&e, c.token, epoch, now, scratch)
 	}
 	if e.failure == None && e.who.Verified && now >= e.expires {
 		e.failure = Expired
 	}
 	failure := e.failure
-	if d.required && !hasBearer(authorization) {
+	if d.required && !hasBearer(c.authorization) {
 		failure = Missing // Basic and its like are counted, but are no API key
 	}
 	if failure != None {

@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/chatshipper/gateway/internal/digest"
+	"github.com/chatshipper/gateway/internal/prefetch"
 )
 
 // near holds what the directory knows of a key in one line of a processor's cache,
@@ -52,6 +54,9 @@ const (
 func (n *near) places(key digest.ID) [2]*nearSet {
 	return [2]*nearSet{&n.sets[key.Hi%nearSets], &n.sets[key.Hi>>32%nearSets]}
 }
+
+// ahead asks for the lines in which a key is most likely.
+func (n *near) ahead(key digest.ID) { prefetch.Lines(unsafe.Pointer(n.places(key)[0])) }
 
 // line is the line of a key, or nil.
 func (n *near) line(key digest.ID) *nearLine {

@@ -32,8 +32,10 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"time"
+	"unsafe"
 
 	"github.com/chatshipper/gateway/internal/digest"
+	"github.com/chatshipper/gateway/internal/prefetch"
 )
 
 const (
@@ -136,13 +138,20 @@ func (t *Table) find(id digest.ID) (cell, uint32) {
 	return cell{}, none
 }
 
-// Touch brings what is looked at first of a key nearer to the processor, so that it need
-// not wait for that of one key after the other. What it returns has no meaning.
-func (t *Table) Touch(id digest.ID) uint32 {
+// Ahead asks for what will be looked at of a key soon, so that whoever looks need not
+// wait for it.
+func (t *Table) Ahead(id digest.ID) {
 	if len(t.slots) == 0 {
-		return 0
+		return
 	}
-	return t.slots[t.home(t.hash(id))]
+	mask, hash := uint32(len(t.slots)-1), t.hash(id)
+	tag := slotOf(hash, 0)
+	for s := t.home(hash); t.slots[s] != none; s = (s + 1) & mask {
+		if t.slots[s]&^maxNumber == tag {
+			prefetch.Lines(unsafe.Pointer(t.cell(numberIn(t.slots[s])).entry))
+			return
+		}
+	}
 }
 
 // insert makes an entry for an id that has none, with a ring of size times.
