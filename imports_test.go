@@ -33,7 +33,7 @@ var floors = map[string]int{
 	"internal/digest":   cellar,
 	"internal/http1":    cellar,
 	"internal/loop":     cellar,
-	"internal/prefetch": cellar,
+	"internal/hint":     cellar,
 	"internal/topk":     cellar,
 	"internal/unit":     cellar,
 	"internal/window":   cellar,

@@ -147,7 +147,7 @@ func New(cfg Config, h *digest.Hasher) (*Directory, error) {
 		required: cfg.Required,
 		verifier: v,
 		cache:    fastcache.New(cacheBytes),
-		near:     new(near),
+		near:     newNear(),
 	}
 	d.compile(&cfg)
 	return d, nil

@@ -8,7 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/chatshipper/gateway/internal/digest"
-	"github.com/chatshipper/gateway/internal/prefetch"
+	"github.com/chatshipper/gateway/internal/hint"
 )
 
 // near holds what the directory knows of a key in one line of a processor's cache,
@@ -22,7 +22,22 @@ import (
 //
 // A line is eight words that are read and written one by one, without a lock. The
 // version in the first is odd while somebody writes, and another after that.
-type near struct{ sets [nearSets]nearSet }
+type near struct {
+	sets *[nearSets]nearSet
+	kept atomic.Int64 // how often
+}
+
+// newNear makes a table that fills large pages.
+func newNear() *near {
+	const size = nearSets * 128
+	room := make([]nearSet, 2*nearSets)
+	ahead := -uintptr(unsafe.Pointer(&room[0])) % size / 128
+	return &near{sets: (*[nearSets]nearSet)(room[ahead:])}
+}
+
+// nearMany is how many keys are kept before the table is put into large pages: it has
+// memory in nearly all of the small ones by then.
+const nearMany = 4096
 
 // nearSets makes 2 MiB, of which only what is used takes memory.
 const nearSets = 1 << 14
@@ -56,7 +71,7 @@ func (n *near) places(key digest.ID) [2]*nearSet {
 }
 
 // ahead asks for the lines in which a key is most likely.
-func (n *near) ahead(key digest.ID) { prefetch.Lines(unsafe.Pointer(n.places(key)[0])) }
+func (n *near) ahead(key digest.ID) { hint.Lines(unsafe.Pointer(n.places(key)[0])) }
 
 // line is the line of a key, or nil.
 func (n *near) line(key digest.ID) *nearLine {
@@ -124,6 +139,9 @@ func (n *near) keep(e *entry) {
 		facts |= nearNeedsAnswer
 	}
 	l.write([8]uint64{facts, w.Key.Lo, w.Key.Hi, w.User.Lo, w.User.Hi, uint64(until), id, uint64(e.epoch)<<32 | uint64(rest)})
+	if n.kept.Add(1) == nearMany {
+		go hint.Large(unsafe.Pointer(n.sets), unsafe.Sizeof(*n.sets))
+	}
 	n.forget(w.Key, l) // which somebody may have kept elsewhere meanwhile
 }
 

@@ -38,7 +38,7 @@ func TestAPlainIDFitsIntoALineAndNoOtherDoes(t *testing.T) {
 // and go: whatever is found is what was kept last.
 func TestWhatIsNearIsWhatWasKeptLast(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	var n near
+	n := newNear()
 	last := make(map[digest.ID]entry)
 	found := 0
 	for range 20_000 {
@@ -70,7 +70,7 @@ func TestWhatIsNearIsWhatWasKeptLast(t *testing.T) {
 
 func TestNearlyAllOfTenThousandKeysKeepTheirLines(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	var n near
+	n := newNear()
 	keys := make([]digest.ID, 10_000)
 	for i := range keys {
 		keys[i] = digest.ID{Hi: random.Uint64(), Lo: random.Uint64()}
@@ -88,7 +88,7 @@ func TestNearlyAllOfTenThousandKeysKeepTheirLines(t *testing.T) {
 }
 
 func TestALineIsNeverHalfWritten(t *testing.T) {
-	var n near
+	n := newNear()
 	var all sync.WaitGroup
 	entryOf := func(i uint64) entry {
 		id := bytes.Repeat([]byte{"0123456789abcdef"[i%16]}, plainID)

@@ -35,7 +35,7 @@ import (
 	"unsafe"
 
 	"github.com/chatshipper/gateway/internal/digest"
-	"github.com/chatshipper/gateway/internal/prefetch"
+	"github.com/chatshipper/gateway/internal/hint"
 )
 
 const (
@@ -148,7 +148,7 @@ func (t *Table) Ahead(id digest.ID) {
 	tag := slotOf(hash, 0)
 	for s := t.home(hash); t.slots[s] != none; s = (s + 1) & mask {
 		if t.slots[s]&^maxNumber == tag {
-			prefetch.Lines(unsafe.Pointer(t.cell(numberIn(t.slots[s])).entry))
+			hint.Lines(unsafe.Pointer(t.cell(numberIn(t.slots[s])).entry))
 			return
 		}
 	}

@@ -1,7 +1,6 @@
 //go:build !amd64 && !arm64
 
-// Package prefetch asks for memory before it is needed: here it does nothing.
-package prefetch
+package hint
 
 import "unsafe"
 

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package hint
+
+import "unsafe"
+
+// Large does nothing.
+func Large(unsafe.Pointer, uintptr) {}
