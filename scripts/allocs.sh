@@ -10,5 +10,5 @@ packages=(./limiter ./loopguard ./proxy ./internal/accesslog ./internal/apierror
 	./internal/identity ./internal/upstream ./internal/window)
 leave='Take/1000000|Survey|ReserveAndKeep/100000|RefuseHugeBatch|Read/RS256|Read/ES256|Do/.*/.*/fasthttp'
 
-go test -run '^$' -bench . -skip "$leave" -benchmem -benchtime 1000x -count 4 -cpu 1 -p 1 "${packages[@]}" |
+go test -run '^$' -bench . -skip "$leave" -benchmem -benchtime 10000x -count 4 -cpu 1 -p 1 "${packages[@]}" |
 	bin/allocs -baseline scripts/allocations.txt "$@"

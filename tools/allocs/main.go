@@ -2,8 +2,8 @@
 // fails when it grew by more than a tenth. Times it ignores: they say more about
 // the machine than about the change.
 //
-//	go test -bench . -benchmem -benchtime 1000x -cpu 1 ./... | allocs -baseline FILE
-//	go test -bench . -benchmem -benchtime 1000x -cpu 1 ./... | allocs -baseline FILE -record
+//	go test -bench . -benchmem -benchtime 10000x -cpu 1 ./... | allocs -baseline FILE
+//	go test -bench . -benchmem -benchtime 10000x -cpu 1 ./... | allocs -baseline FILE -record
 //
 // The number of iterations has to be the same each time, because tables that grow
 // are shared out among them.
@@ -22,7 +22,7 @@ import (
 )
 
 // slack is how many bytes for each operation a benchmark may gain beyond the
-// tenth: one more page, shared out among 1000 iterations.
+// tenth: one more page, shared out among 10,000 iterations.
 const slack = 8
 
 // usage is what one operation allocates.
