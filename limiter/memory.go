@@ -1,48 +1,61 @@
 package limiter
 
 import (
+	"math/bits"
 	"math/rand/v2"
+	"runtime"
 	"sync"
-	"time"
 
 	"github.com/chatshipper/gateway/internal/digest"
 	"github.com/chatshipper/gateway/internal/window"
 )
 
-const shardCount = 256 // a power of two
-
 // Memory keeps the counts of this process. It is safe for concurrent use.
 type Memory struct {
 	stores [ruleCount]store
 	seed   uint64
+	shift  uint // of a key's hash, which leaves the number of its shard
 }
 
 // store holds the counts of one rule.
 type store struct {
-	shards [shardCount]shard
+	shards []shard // as many as a power of two
 	budget *window.Budget
-	_      [56]byte // so that the shards of every store begin with a cache line
 }
 
-// shard is a part of a rule's keys. Overrides may have windows of their own, so
-// there is a table for each distinct window: one, nearly always.
+// shard is a part of a rule's keys.
 type shard struct {
 	mu         sync.Mutex
-	latest     int64 // newest time of a decision
-	tables     []table
-	candidates []table // what the candidates count; with it, a shard is one cache line
+	latest     int64  // newest time of a decision
+	live       tables // what the limits count; what is looked at first of it stands in the shard's first cache line
+	candidates tables // what the candidates count
 }
 
-type table struct {
-	window time.Duration
-	*window.Table
+// tables are one for each distinct window, of which overrides may have some of their
+// own: nearly always there is only the first.
+type tables struct {
+	first  window.Table
+	others []*window.Table
 }
+
+// A shard for each of 16 requests that every processor could be judging at once
+// makes it unlikely enough that two wait for each other. More would spread what is
+// looked at for every key over more memory than a processor's caches hold.
+const (
+	shardsEach = 16 // for each processor
+	fewest     = 32
+	most       = 256
+)
 
 // NewMemory makes an empty store of at most maxBytes, shared evenly by the rules.
 func NewMemory(maxBytes int64) *Memory {
-	m := &Memory{seed: rand.Uint64()}
+	shards := fewest
+	for shards < most && shards < shardsEach*runtime.GOMAXPROCS(0) {
+		shards *= 2
+	}
+	m := &Memory{seed: rand.Uint64(), shift: uint(64 - bits.TrailingZeros(uint(shards)))}
 	for r := range m.stores {
-		m.stores[r].budget = window.NewBudget(maxBytes / int64(ruleCount))
+		m.stores[r] = store{make([]shard, shards), window.NewBudget(maxBytes / int64(ruleCount))}
 	}
 	return m
 }
@@ -62,11 +75,9 @@ func (m *Memory) Peek(now int64, ip, key Hit) Decision {
 
 // Ahead asks for what Take will look at of a key soon, so that it need not wait for it.
 func (m *Memory) Ahead(r Rule, id digest.ID) {
-	s := m.stores[r].shard(id, m.seed)
+	s := m.shard(r, id)
 	s.mu.Lock()
-	if len(s.tables) > 0 {
-		s.tables[0].Ahead(id)
-	}
+	s.live.first.Ahead(id)
 	s.mu.Unlock()
 }
 
@@ -104,7 +115,7 @@ func (m *Memory) decide(now int64, hits [ruleCount]Hit, count bool) (d Decision)
 func (m *Memory) lock(c *decision, now int64) int64 {
 	for r := range c.hits {
 		if c.hits[r].Limit.Requests > 0 {
-			c.shards[r] = m.stores[r].shard(c.hits[r].ID, m.seed)
+			c.shards[r] = m.shard(Rule(r), c.hits[r].ID)
 			c.shards[r].mu.Lock()
 			now = max(now, c.shards[r].latest)
 		}
@@ -121,7 +132,7 @@ func (m *Memory) lock(c *decision, now int64) int64 {
 func (m *Memory) look(c *decision, d *Decision) {
 	for r := range c.hits {
 		if c.shards[r] != nil {
-			c.tables[r] = tableFor(&c.shards[r].tables, c.hits[r].ID, &c.hits[r].Limit, m.stores[r].budget, d.At)
+			c.tables[r] = c.shards[r].live.of(c.hits[r].ID, &c.hits[r].Limit, m.stores[r].budget, d.At)
 			c.logs[r] = c.tables[r].Live(c.hits[r].ID, d.At, window.All)
 			d.States[r] = stateOf(c.hits[r].Limit, &c.logs[r])
 		}
@@ -164,8 +175,8 @@ func verdict(d *Decision) (refused Rule, admitted bool) {
 	return refused, admitted
 }
 
-func (s *store) shard(id digest.ID, seed uint64) *shard {
-	return &s.shards[((id.Hi^seed)*0x9E3779B97F4A7C15^id.Lo*0xC2B2AE3D27D4EB4F)>>(64-8)]
+func (m *Memory) shard(r Rule, id digest.ID) *shard {
+	return &m.stores[r].shards[((id.Hi^m.seed)*0x9E3779B97F4A7C15^id.Lo*0xC2B2AE3D27D4EB4F)>>m.shift]
 }
 
 // try asks the candidates about a request that the limits admitted, and counts
@@ -177,7 +188,7 @@ func (m *Memory) try(c *decision, d *Decision, count bool) {
 			continue
 		}
 		id := c.hits[r].ID
-		t := tableFor(&c.shards[r].candidates, id, candidate, m.stores[r].budget, d.At)
+		t := c.shards[r].candidates.of(id, candidate, m.stores[r].budget, d.At)
 		if log := t.Live(id, d.At, window.All); log.N >= candidate.Requests {
 			d.Trials[r] = WouldRefuse
 			continue
@@ -198,42 +209,60 @@ type Standing struct {
 // Look tells how a key stands with a rule at the time now (ns), and with its
 // candidate: the zero Standing without one. It counts nothing.
 func (m *Memory) Look(now int64, r Rule, h Hit) (live, candidate Standing) {
-	s := m.stores[r].shard(h.ID, m.seed)
+	s := m.shard(r, h.ID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now = max(now, s.latest)
-	stand := func(tables *[]table, limit *Limit) Standing {
+	stand := func(t *tables, limit *Limit) Standing {
 		if limit == nil || limit.Requests == 0 {
 			return Standing{}
 		}
-		log := tableFor(tables, h.ID, limit, m.stores[r].budget, now).Live(h.ID, now, window.All)
+		log := t.of(h.ID, limit, m.stores[r].budget, now).Live(h.ID, now, window.All)
 		return Standing{stateOf(*limit, &log), log.Times(nil)}
 	}
-	return stand(&s.tables, &h.Limit), stand(&s.candidates, h.Limit.Candidate)
+	return stand(&s.live, &h.Limit), stand(&s.candidates, h.Limit.Candidate)
 }
 
-// tableFor finds the table of a limit's window. When the window was changed, the
-// key's times move over from the table that has them, so that a reload forgets
-// nothing.
-func tableFor(tables *[]table, id digest.ID, limit *Limit, b *window.Budget, now int64) *window.Table {
-	for i := range *tables {
-		if t := &(*tables)[i]; t.window == limit.Window {
-			if len(*tables) > 1 {
-				moveTo(*tables, t.Table, id, limit.Requests, now)
-			}
-			return t.Table
+// of finds the table of a limit's window. When the window was changed, the key's
+// times move over from the table that has them, so that a reload forgets nothing.
+func (t *tables) of(id digest.ID, limit *Limit, b *window.Budget, now int64) *window.Table {
+	if len(t.others) == 0 && t.first.Window() == limit.Window {
+		return &t.first
+	}
+	return t.among(id, limit, b, now)
+}
+
+func (t *tables) among(id digest.ID, limit *Limit, b *window.Budget, now int64) (to *window.Table) {
+	for other := range t.all {
+		if other.Window() == limit.Window {
+			to = other
 		}
 	}
-	t := window.NewTable(limit.Window, b)
-	*tables = append(*tables, table{limit.Window, t})
-	moveTo(*tables, t, id, limit.Requests, now)
-	return t
+	switch {
+	case to != nil:
+	case t.first.Window() == 0:
+		to = &t.first
+		to.Init(limit.Window, b)
+	default:
+		to = window.NewTable(limit.Window, b)
+		t.others = append(t.others, to)
+	}
+	for from := range t.all {
+		if from != to {
+			from.Move(id, to, limit.Requests, now)
+		}
+	}
+	return to
 }
 
-func moveTo(tables []table, to *window.Table, id digest.ID, size int, now int64) {
-	for i := range tables {
-		if tables[i].Table != to {
-			tables[i].Move(id, to, size, now)
+// all goes through the tables that are in use.
+func (t *tables) all(yield func(*window.Table) bool) {
+	if t.first.Window() == 0 || !yield(&t.first) {
+		return
+	}
+	for _, other := range t.others {
+		if !yield(other) {
+			return
 		}
 	}
 }

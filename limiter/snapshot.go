@@ -12,27 +12,28 @@ import (
 // errSnapshot says that bytes are none that AppendShard wrote.
 var errSnapshot = errors.New("cannot read a snapshot of request limits: it is malformed")
 
-// ShardCount is how many shards AppendShard can be asked for.
-const ShardCount = int(ruleCount) * shardCount
+// Shards is how many shards AppendShard can be asked for.
+func (m *Memory) Shards() int { return int(ruleCount) * len(m.stores[0].shards) }
 
 // AppendShard appends what one shard counts at now, so that a store can be
 // written down piece by piece: requests of no other shard wait meanwhile.
 //
 // A key is its rule, or that of its candidate (1 byte), the window in ns (8), the digest (16) and the times.
 func (m *Memory) AppendShard(dst []byte, i int, now int64) []byte {
-	rule := Rule(i / shardCount)
-	s := &m.stores[rule].shards[i%shardCount]
+	count := len(m.stores[0].shards)
+	rule := Rule(i / count)
+	s := &m.stores[rule].shards[i%count]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now = max(now, s.latest)
-	dst = appendTables(dst, byte(rule), s.tables, now)
-	return appendTables(dst, byte(rule+ruleCount), s.candidates, now)
+	dst = s.live.append(dst, byte(rule), now)
+	return s.candidates.append(dst, byte(rule+ruleCount), now)
 }
 
-func appendTables(dst []byte, kind byte, tables []table, now int64) []byte {
-	for _, t := range tables {
-		t.Each(now, func(id digest.ID, times []int64) {
-			dst = binary.BigEndian.AppendUint64(append(dst, kind), uint64(t.window))
+func (t *tables) append(dst []byte, kind byte, now int64) []byte {
+	for one := range t.all {
+		one.Each(now, func(id digest.ID, times []int64) {
+			dst = binary.BigEndian.AppendUint64(append(dst, kind), uint64(one.Window()))
 			dst = window.AppendTimes(id.Append(dst), times)
 		})
 	}
@@ -61,14 +62,14 @@ func (m *Memory) Restore(data []byte, now int64) error {
 // restore counts times of a rule, or of its candidate.
 func (m *Memory) restore(kind Rule, id digest.ID, limit Limit, times []int64, now int64) {
 	rule := kind % ruleCount
-	s := m.stores[rule].shard(id, m.seed)
+	s := m.shard(rule, id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tables := &s.tables
+	where := &s.live
 	if kind != rule {
-		tables = &s.candidates
+		where = &s.candidates
 	}
-	t := tableFor(tables, id, &limit, m.stores[rule].budget, now)
+	t := where.of(id, &limit, m.stores[rule].budget, now)
 	for _, at := range times {
 		t.Add(id, min(at, now), len(times), now)
 	}

@@ -11,7 +11,7 @@ import (
 
 // written is a snapshot of all shards.
 func written(m *Memory, now int64) (data []byte) {
-	for i := range ShardCount {
+	for i := range m.Shards() {
 		data = m.AppendShard(data, i, now)
 	}
 	return data

@@ -16,7 +16,7 @@ const (
 	surveySteps = 256
 	// surveyPieces is how many such pieces one call looks at: all 65,536 keys in
 	// 2.5 ms (BenchmarkSurvey). Where there are more, the next call goes on.
-	surveyPieces = shardCount
+	surveyPieces = 256
 )
 
 // Near is how one key stands to its limit.
@@ -79,26 +79,36 @@ func (s *Survey) piece(now int64, keep func(n Near)) (through bool) {
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	now = max(now, shard.latest)
-	if s.table < len(shard.tables) {
-		s.place = shard.tables[s.table].Walk(s.place, surveySteps, now, keep)
+	if t := shard.live.at(s.table); t != nil {
+		s.place = t.Walk(s.place, surveySteps, now, keep)
 		if s.place > 0 {
 			return false
 		}
 		s.table++
 	}
-	if s.table < len(shard.tables) {
+	if shard.live.at(s.table) != nil {
 		return false
 	}
-	s.table, s.shard = 0, (s.shard+1)%shardCount
+	s.table, s.shard = 0, (s.shard+1)%len(s.m.stores[s.rule].shards)
 	return true
+}
+
+// at is the i-th of the tables in use; nil behind the last.
+func (t *tables) at(i int) (found *window.Table) {
+	for one := range t.all {
+		if i--; i < 0 {
+			return one
+		}
+	}
+	return nil
 }
 
 // again looks up a key that was near before.
 func (s *Survey) again(id digest.ID, now int64) (n Near, ok bool) {
-	shard := s.m.stores[s.rule].shard(id, s.m.seed)
+	shard := s.m.shard(s.rule, id)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	for _, t := range shard.tables {
+	for t := range shard.live.all {
 		if n, ok = t.Stands(id, max(now, shard.latest)); ok && n.Used > 0 {
 			return n, true
 		}

@@ -166,7 +166,7 @@ func (f *File) write(file io.Writer, now int64) error {
 	_, _ = w.WriteString(magic) // a bufio.Writer keeps its error for Flush
 	_, _ = w.Write(f.key[:])
 	var buf []byte
-	for i := range limiter.ShardCount {
+	for i := range f.limits.Shards() {
 		buf = f.limits.AppendShard(buf[:0], i, now)
 		writePiece(w, ofLimits, buf)
 	}

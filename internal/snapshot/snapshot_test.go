@@ -262,7 +262,7 @@ func FuzzPieces(f *testing.F) {
 	m := loopguard.NewMemory(1 << 20)
 	m.Charge(begin, rulesOf(documented), loopguard.Sender{}, []loopguard.Message{{Conversation: digest.ID{Hi: 1}}})
 	m.Reply(begin, loopguard.Reply{Conversation: digest.ID{Hi: 1}, At: begin})
-	for i := range limiter.ShardCount {
+	for i := range l.Shards() {
 		f.Add(l.AppendShard(nil, i, begin))
 	}
 	f.Add(m.AppendShard(nil, 1, begin))

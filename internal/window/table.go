@@ -70,12 +70,15 @@ func (e *entry) used() bool { return e.n&usedBit != 0 }
 
 // Table maps keys to logs of times within one window. It is not safe for
 // concurrent use.
+//
+// What a look for a key needs stands at its beginning.
 type Table struct {
-	window  int64 // ticks
-	shift   uint
+	span    time.Duration // the window
 	seed    [2]uint64
 	slots   []uint32 // open addressing by linear probing: see slotOf; or none
 	chunks  []chunk
+	window  int64 // ticks
+	shift   uint
 	budget  *Budget
 	keys    int    // entries in use
 	places  uint32 // numbers that were ever used
@@ -87,16 +90,25 @@ type Table struct {
 // NewTable makes an empty table for one window, which must be greater than 0.
 // What it holds counts against b, which several tables may share.
 func NewTable(window time.Duration, b *Budget) *Table {
+	t := new(Table)
+	t.Init(window, b)
+	return t
+}
+
+// Init makes the zero Table what NewTable returns.
+func (t *Table) Init(window time.Duration, b *Budget) {
 	if window <= 0 {
 		panic("BUG: a window must be greater than 0")
 	}
-	t := &Table{budget: b, seed: [2]uint64{rand.Uint64(), rand.Uint64()}}
+	t.budget, t.span, t.seed = b, window, [2]uint64{rand.Uint64(), rand.Uint64()}
 	for int64(window)>>t.shift >= 1<<31 {
 		t.shift++
 	}
 	t.window = (int64(window) + (1<<t.shift - 1)) >> t.shift
-	return t
 }
+
+// Window is what the table was made for; 0 for the zero Table, which holds nothing.
+func (t *Table) Window() time.Duration { return t.span }
 
 // Len is how many keys the table holds, expired ones that were not yet swept
 // included.
