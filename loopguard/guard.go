@@ -22,7 +22,7 @@ func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Messag
 	res.at = m.enter(now, rules, res.shards)
 	for i := range res.holds {
 		h := &res.holds[i]
-		m.shards[h.shard()].confirmed[h.Rule].Ahead(h.ID)
+		m.shards[h.shard()].counts[h.Rule].confirmed.Ahead(h.ID)
 	}
 
 	d := res.Judge(func(i int) State {
@@ -54,7 +54,8 @@ func (s *shard) counted(h *Hold, res *Reservation) (kept, sent window.Log) {
 	if h.Rule.live() == Consecutive {
 		after = max(after, s.replies.since(h.Conversation, res.from.Bot))
 	}
-	return s.confirmed[h.Rule].Live(h.ID, res.at, after), s.unsettled[h.Rule].Live(h.ID.Join(res.from.Token), res.at, after)
+	c := &s.counts[h.Rule]
+	return c.confirmed.Live(h.ID, res.at, after), c.unsettled.Live(h.ID.Join(res.from.Token), res.at, after)
 }
 
 func stateOf(h *Hold, res *Reservation, kept, sent *window.Log) State {
@@ -78,7 +79,8 @@ func stateOf(h *Hold, res *Reservation, kept, sent *window.Log) State {
 // block remembers that a key was refused, until it is admitted or a window has
 // passed. It reports whether that is new.
 func (s *shard) block(h *Hold, now int64) bool {
-	blocked := s.blocked[h.Rule]
+	s.counts[h.Rule].refused = true
+	blocked := &s.counts[h.Rule].blocked
 	log := blocked.Live(h.ID, now, window.All)
 	isNew := log.N == 0
 	blocked.Add(h.ID, now, 1, now)
@@ -87,9 +89,10 @@ func (s *shard) block(h *Hold, now int64) bool {
 
 // unblock forgets that a key was refused.
 func (s *shard) unblock(h *Hold, now int64) {
-	if blocked := s.blocked[h.Rule]; blocked.Len() > 0 {
-		log := blocked.Live(h.ID, now, window.All)
-		blocked.Remove(h.ID, log.Newest(), now)
+	if c := &s.counts[h.Rule]; c.refused {
+		log := c.blocked.Live(h.ID, now, window.All)
+		c.blocked.Remove(h.ID, log.Newest(), now)
+		c.refused = c.blocked.Len() > 0
 	}
 }
 
@@ -117,6 +120,6 @@ func (s *shard) take(h *Hold, res *Reservation) {
 	s.unblock(h, res.at)
 	id := h.ID.Join(res.from.Token)
 	for range h.Messages {
-		s.unsettled[h.Rule].Add(id, res.at, res.limits[h.Rule].Messages, res.at)
+		s.counts[h.Rule].unsettled.Add(id, res.at, res.limits[h.Rule].Messages, res.at)
 	}
 }

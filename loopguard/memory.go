@@ -10,9 +10,10 @@ import (
 	"github.com/chatshipper/gateway/internal/window"
 )
 
-// shardCount is how many locks the conversations are spread over. A uint64 holds
-// a bit for each.
-const shardCount = 64
+// shardCount is how many locks the conversations are spread over: more would spread
+// what is looked at for every message over more memory than a processor's caches
+// hold. A uint64 holds a bit for each.
+const shardCount = 32
 
 // How a Memory's bytes are split, in parts of 32. What is confirmed can't be
 // pushed out by what is merely in flight, nor one rule's by the other's. Under
@@ -33,7 +34,7 @@ const (
 const pardonBytes = 64 << 10
 
 // Memory is what the guard remembers. It is safe for concurrent use: requests
-// wait for each other only when their conversations share one of 64 locks.
+// wait for each other only when their conversations share one of 32 locks.
 //
 // Times are nanoseconds of one clock that never goes back. Requests may arrive a
 // little out of order; a shard then takes the latest time that it has seen for
@@ -48,16 +49,22 @@ type Memory struct {
 
 // shard is some of the conversations.
 type shard struct {
-	mu        sync.Mutex
-	latest    int64                     // the latest time that a caller has brought
-	now       int64                     // the present: latest, or a tick or so later, after a reply
-	serial    uint64                    // of the rules in force
-	windows   [LimitCount]time.Duration // 0 for a candidate that never was
-	confirmed [LimitCount]*window.Table // by hold.id
-	unsettled [LimitCount]*window.Table // by hold.id and token
-	blocked   [LimitCount]*window.Table // by hold.id: the last refusal, unless something was admitted since
-	replies   replies
-	pardons   replies // conversations that an operator reset
+	mu      sync.Mutex
+	latest  int64  // the latest time that a caller has brought
+	now     int64  // the present: latest, or a tick or so later, after a reply
+	serial  uint64 // of the rules in force
+	replies replies
+	pardons replies // conversations that an operator reset
+	counts  [LimitCount]counts
+	windows [LimitCount]time.Duration // 0 for a candidate that never was
+}
+
+// counts are those of one limit.
+type counts struct {
+	refused   bool         // blocked may hold something
+	confirmed window.Table // by hold.id
+	unsettled window.Table // by hold.id and token
+	blocked   window.Table // by hold.id: the last refusal, unless something was admitted since
 }
 
 // NewMemory returns an empty Memory of about maxBytes. It takes them only as it
@@ -134,18 +141,19 @@ func (m *Memory) adopt(s *shard, rules *Rules) {
 		if limit.isOff() {
 			size = int(m.size[rule].Load())
 		}
-		refit(&s.confirmed[place], limit.Window, m.confirmed[rule], size, s.now)
-		refit(&s.unsettled[place], limit.Window, m.unsettled[rule], size, s.now)
-		refit(&s.blocked[place], limit.Window, m.blocked[rule], 1, s.now)
+		c := &s.counts[place]
+		refit(&c.confirmed, limit.Window, m.confirmed[rule], size, s.now)
+		refit(&c.unsettled, limit.Window, m.unsettled[rule], size, s.now)
+		refit(&c.blocked, limit.Window, m.blocked[rule], 1, s.now)
 	}
 }
 
 // forget empties the counts of a candidate that is no more. What is in flight
 // may still be settled.
 func (s *shard) forget(candidate Rule) {
-	s.confirmed[candidate].Clear()
-	s.unsettled[candidate].Clear()
-	s.blocked[candidate].Clear()
+	for _, t := range s.counts[candidate].tables() {
+		t.Clear()
+	}
 }
 
 // longest is the window for which replies matter.
@@ -155,11 +163,12 @@ func (s *shard) longest() time.Duration {
 
 // refit moves every key of a table to one with another window, for a limit of
 // size times there.
-func refit(table **window.Table, w time.Duration, b *window.Budget, size int, now int64) {
+func refit(table *window.Table, w time.Duration, b *window.Budget, size int, now int64) {
 	old := *table
-	*table = window.NewTable(w, b)
-	if old != nil {
-		old.Each(now, func(id digest.ID, _ []int64) { old.Move(id, *table, size, now) })
+	*table = window.Table{}
+	table.Init(w, b)
+	if old.Window() > 0 {
+		old.Each(now, func(id digest.ID, _ []int64) { old.Move(id, table, size, now) })
 		old.Clear() // what has expired takes room until it is forgotten
 	}
 }

@@ -29,11 +29,11 @@ func (m *Memory) settle(res *Reservation, created bool) {
 // settle ends the flight of some messages. Some of them may be gone: they have
 // left the window, or had to make room.
 func (s *shard) settle(h *Hold, res *Reservation, created bool) {
-	id := h.ID.Join(res.from.Token)
+	c, id := &s.counts[h.Rule], h.ID.Join(res.from.Token)
 	for range h.Messages {
-		s.unsettled[h.Rule].Remove(id, res.at, s.now)
+		c.unsettled.Remove(id, res.at, s.now)
 		if created {
-			s.confirmed[h.Rule].Add(h.ID, res.at, res.limits[h.Rule].Messages, s.now)
+			c.confirmed.Add(h.ID, res.at, res.limits[h.Rule].Messages, s.now)
 		}
 	}
 }
@@ -51,7 +51,7 @@ func (m *Memory) Charge(now int64, rules *Rules, from Sender, messages []Message
 		h := &res.holds[i]
 		limit := res.limits[h.Rule].Messages
 		for range min(h.Messages, limit) {
-			m.shards[h.shard()].confirmed[h.Rule].Add(h.ID, now, limit, now)
+			m.shards[h.shard()].counts[h.Rule].confirmed.Add(h.ID, now, limit, now)
 		}
 	}
 }

@@ -12,6 +12,10 @@ import (
 // errSnapshot says that bytes are none that AppendShard wrote.
 var errSnapshot = errors.New("cannot read a snapshot of message limits: it is malformed")
 
+// mostShards is how many there were in earlier versions: a multiple of what there are
+// now, so that each has become part of one.
+const mostShards = 64
+
 // ShardCount is how many shards AppendShard can be asked for.
 const ShardCount = shardCount
 
@@ -31,27 +35,27 @@ const (
 // of all limits come first (8 bytes each, ns), because they say how long the
 // times that follow are kept.
 func (m *Memory) AppendShard(dst []byte, i int, now int64) []byte {
-	s := &m.shards[i]
+	return m.shards[i].append(dst, byte(i), now)
+}
+
+func (s *shard) append(dst []byte, number byte, now int64) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now = max(now, s.now)
-	dst = append(dst, recordWindows, byte(i))
+	dst = append(dst, recordWindows, number)
 	for _, w := range s.windows {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(w))
 	}
-	for kind, tables := range s.tables() {
-		for rule, t := range tables {
-			if t == nil { // a candidate that never was
-				continue
-			}
+	for rule := range s.counts {
+		for kind, t := range s.counts[rule].tables() {
 			t.Each(now, func(id digest.ID, times []int64) {
-				dst = append(dst, byte(recordTable+kind*LimitCount+rule), byte(i))
+				dst = append(dst, byte(recordTable+kind*LimitCount+rule), number)
 				dst = window.AppendTimes(id.Append(dst), times)
 			})
 		}
 	}
-	dst = s.replies.append(dst, recordReply, byte(i))
-	return s.pardons.append(dst, recordPardon, byte(i))
+	dst = s.replies.append(dst, recordReply, number)
+	return s.pardons.append(dst, recordPardon, number)
 }
 
 func (r *replies) append(dst []byte, record, shard byte) []byte {
@@ -65,9 +69,9 @@ func (r *replies) append(dst []byte, record, shard byte) []byte {
 	return dst
 }
 
-// tables are those of a shard by kind.
-func (s *shard) tables() [kinds][LimitCount]*window.Table {
-	return [kinds][LimitCount]*window.Table{s.confirmed, s.unsettled, s.blocked}
+// tables are those of a limit by kind. Those of a candidate that never was are empty.
+func (c *counts) tables() [kinds]*window.Table {
+	return [kinds]*window.Table{&c.confirmed, &c.unsettled, &c.blocked}
 }
 
 // Restore remembers again what shards of a store, maybe of another process, had
@@ -75,10 +79,10 @@ func (s *shard) tables() [kinds][LimitCount]*window.Table {
 // goes on counting for its token: nobody knows any more what became of it.
 func (m *Memory) Restore(data []byte, now int64) error {
 	for len(data) > 0 {
-		if len(data) < 18 || data[1] >= shardCount {
+		if len(data) < 18 || data[1] >= mostShards {
 			return errSnapshot
 		}
-		record, s := int(data[0]), &m.shards[data[1]]
+		record, s := int(data[0]), &m.shards[data[1]%shardCount]
 		var ok bool
 		if data, ok = m.restore(s, record, data[2:], now); !ok {
 			return errSnapshot
@@ -104,10 +108,11 @@ func (m *Memory) restore(s *shard, record int, data []byte, now int64) (rest []b
 	id := digest.IDOf(data)
 	times, rest, ok := window.ReadTimes(data[16:])
 	kind, rule := (record-recordTable)/LimitCount, (record-recordTable)%LimitCount
-	t := s.tables()[kind][rule]
-	if t == nil {
+	t := s.counts[rule].tables()[kind]
+	if t.Window() == 0 {
 		return nil, false
 	}
+	s.counts[rule].refused = true
 	for _, at := range times {
 		t.Add(id, min(at, now), len(times), now)
 	}
@@ -124,7 +129,7 @@ func (m *Memory) restoreWindows(s *shard, data []byte, now int64) (rest []byte, 
 		if (w != 0 || rule < RuleCount) && (w < minWindow || w > maxWindow) {
 			return nil, false
 		}
-		past.limits[rule].Window = w
+		past.limits[rule].Window = max(w, s.windows[rule]) // of whatever was restored before
 	}
 	s.latest, s.now = max(s.latest, now), max(s.now, now)
 	m.adopt(s, &past)

@@ -108,3 +108,32 @@ func FuzzRestore(f *testing.F) {
 		fresh.GiveBack(&res)
 	})
 }
+
+// Earlier versions had more shards, each with the rules that it had seen last. What
+// two of them wrote down that are one today is remembered whole.
+func TestTheShardsOfAnEarlierVersionAreRemembered(t *testing.T) {
+	long := func(cfg *Config) { cfg.Identical.Window = 10 * time.Minute }
+	one, other, number := "c0", "", shardOf(idOf("c0"))
+	for n := 1; other == ""; n++ {
+		if name := fmt.Sprint("c", n); shardOf(idOf(name)) == number {
+			other = name
+		}
+	}
+	slow, quick := newDesk(t, long), newDesk(t)
+	slow.admits(bot, to(one, "a", "a", "a", "a", "a")...)
+	slow.now, quick.now = 5*time.Minute, 5*time.Minute
+	quick.admits(bot, to(other, "a", "a", "a")...)
+	data := slow.guard.shards[number].append(nil, byte(number), int64(slow.now))
+	data = quick.guard.shards[number].append(data, byte(number+shardCount), int64(slow.now))
+
+	after := newDesk(t, long)
+	after.now = slow.now
+	if err := after.guard.Restore(data, int64(after.now)); err != nil {
+		t.Fatal(err)
+	}
+	for conversation, sent := range map[string]int{one: 5, other: 3} {
+		if d := after.send(bot, to(conversation, "a")...); d.States[Identical].Used != sent+1 || d.States[Consecutive].Used != sent+1 {
+			t.Errorf("after %d messages one more is counted as %+v", sent, d.States)
+		}
+	}
+}
