@@ -5,23 +5,14 @@ import "github.com/chatshipper/gateway/internal/http1"
 // The small byte predicates of RFC 9110. They work on ASCII only, which is all
 // that a header name, a method or a scheme may hold, and allocate nothing.
 
+// tokenBytes are those of which every parser reads a header name alike: an RFC 9110
+// token without the underscore, which some servers read as a hyphen.
 var tokenBytes = func() (t [256]bool) {
 	for c := range t {
 		t[c] = http1.IsTokenByte(byte(c)) && c != '_'
 	}
 	return t
 }()
-
-// isToken reports whether b is a header name that every parser reads alike: an
-// RFC 9110 token without the underscore, which some servers read as a hyphen.
-func isToken(b []byte) bool {
-	for _, c := range b {
-		if !tokenBytes[c] {
-			return false
-		}
-	}
-	return len(b) > 0
-}
 
 func isDigits(b []byte) bool {
 	for _, c := range b {

@@ -93,18 +93,24 @@ const (
 )
 
 // parse reads raw, the exact header block with its final blank line, and
-// refuses everything that two parsers could read differently. credential is
-// the name of the header that carries the API key.
-func (f *fields) parse(raw, credential []byte) problem {
+// refuses everything that two parsers could read differently. ends are where its
+// first lines end, as far as that is known. credential is the name of the header
+// that carries the API key.
+func (f *fields) parse(raw []byte, ends []uint16, credential []byte) problem {
 	f.reset()
-	for len(raw) > 0 {
-		end := bytes.IndexByte(raw, '\n')
-		if end < 1 || raw[end-1] != '\r' {
+	for at := 0; at < len(raw); {
+		end := 0
+		if len(ends) > 0 {
+			end, ends = int(ends[0]), ends[1:]
+		} else {
+			end = at + bytes.IndexByte(raw[at:], '\n') + 1
+		}
+		last := end - len("\r\n")
+		if last < at || raw[last] != '\r' {
 			return badLine
 		}
-		line := raw[:end-1]
-		raw = raw[end+1:]
-		if len(line) == 0 {
+		line := raw[at:last]
+		if at = end; len(line) == 0 {
 			break
 		}
 		if p := f.parseLine(line, credential); p != "" {
@@ -115,17 +121,14 @@ func (f *fields) parse(raw, credential []byte) problem {
 }
 
 func (f *fields) parseLine(line, credential []byte) problem {
-	if line[0] == ' ' || line[0] == '\t' {
-		return badFold
+	colon := 0
+	for colon < len(line) && tokenBytes[line[colon]] {
+		colon++
 	}
-	colon := bytes.IndexByte(line, ':')
-	if colon < 1 {
-		return badLine
+	if colon == 0 || colon == len(line) || line[colon] != ':' {
+		return misnamed(line)
 	}
 	name, value := line[:colon], http1.Trim(line[colon+1:])
-	if !isToken(name) {
-		return badName
-	}
 	if !http1.IsFieldValue(value) {
 		return badValue
 	}
@@ -143,6 +146,17 @@ func (f *fields) parseLine(line, credential []byte) problem {
 	}
 	f.count[kind]++
 	return ""
+}
+
+// misnamed says what is wrong with a line that does not begin with a name and a colon.
+func misnamed(line []byte) problem {
+	switch {
+	case line[0] == ' ' || line[0] == '\t':
+		return badFold
+	case bytes.IndexByte(line, ':') < 1:
+		return badLine
+	}
+	return badName
 }
 
 // check judges the block as a whole: what may not occur twice, and framing.

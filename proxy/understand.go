@@ -14,7 +14,7 @@ import (
 func (x *exchange) understand() bool {
 	x.method = methodOf(x.conn.Method)
 	x.meetPeer()
-	p := x.fields.parse(x.conn.Block, x.rules.credential)
+	p := x.fields.parse(x.conn.Block, x.conn.LineEnds, x.rules.credential)
 	x.meetCaller()
 	x.nameRequest()
 	x.joinTrace()

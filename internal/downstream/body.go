@@ -34,9 +34,9 @@ type body struct {
 	expects bool // the client waits for 100 Continue
 	begun   bool // the socket was read for it
 	chunks  http1.Chunks
-	raw     *[firstBuffer]byte // input behind the buffer, of a chunked body
-	r, w    int                // what of raw was not yet decoded
-	held    *[]byte            // what Body returned, when it is not the connection's buffer
+	raw     *buffer // input behind the buffer, of a chunked body
+	r, w    int     // what of raw was not yet decoded
+	held    *[]byte // what Body returned, when it is not the connection's buffer
 }
 
 func (b *body) done() bool {
@@ -115,7 +115,7 @@ func (c *Conn) readChunked(p []byte) (n int, err error) {
 	for n == 0 && !b.done() {
 		window := c.buf[c.r:c.w]
 		if b.raw != nil && len(window) == 0 {
-			window = b.raw[b.r:b.w]
+			window = b.raw.bytes[b.r:b.w]
 		}
 		if len(window) == 0 {
 			if err = c.refill(); err != nil {
@@ -145,9 +145,9 @@ func (c *Conn) readChunked(p []byte) (n int, err error) {
 func (c *Conn) refill() error {
 	b := &c.body
 	if b.raw == nil {
-		b.raw = buffers.Get().(*[firstBuffer]byte)
+		b.raw = buffers.Get().(*buffer)
 	}
-	n, err := c.receive(b.raw[:])
+	n, err := c.receive(b.raw.bytes[:])
 	b.r, b.w = 0, n
 	return err
 }
@@ -243,7 +243,7 @@ func (c *Conn) release() {
 	b := &c.body
 	if b.raw != nil {
 		if b.r < b.w {
-			c.r, c.w = 0, copy(c.buf, b.raw[b.r:b.w])
+			c.r, c.w = 0, copy(c.buf, b.raw.bytes[b.r:b.w])
 		}
 		buffers.Put(b.raw)
 		b.raw = nil

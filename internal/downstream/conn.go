@@ -15,7 +15,13 @@ import (
 // heads, and most messages with their heads, fit.
 const firstBuffer = 4 << 10
 
-var buffers = sync.Pool{New: func() any { return new([firstBuffer]byte) }}
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// buffer takes in what comes, and where the lines of a head in it end.
+type buffer struct {
+	bytes [firstBuffer]byte
+	ends  [maxEnds]uint16
+}
 
 // What a connection is doing, as far as others must know.
 const (
@@ -26,8 +32,8 @@ const (
 )
 
 // Conn is one client's connection, and the request that it carries. Method,
-// Target, Version and Block are spans of its buffer: they are valid until the
-// exchange is over.
+// Target, Version, Block and LineEnds are spans of its buffer: they are valid until
+// the exchange is over.
 type Conn struct {
 	Peer    netip.Addr // who is at the other end, or whom the PROXY protocol names
 	Secure  bool       // under TLS
@@ -35,6 +41,10 @@ type Conn struct {
 	Target  []byte // as on the wire
 	Version []byte // "HTTP/" and two digits with a dot
 	Block   []byte // the header lines with the blank line that ends them
+
+	// LineEnds are where the first lines of Block end, behind their line feeds. Of a
+	// head with many lines, or a large one, some are missing, or all.
+	LineEnds []uint16
 
 	Memo any // what the handler wants to find again at the connection's next request
 
@@ -53,7 +63,7 @@ type Conn struct {
 	drained bool                       // there was no more to read
 	out     []byte                     // an answer on its way out
 
-	small      *[firstBuffer]byte // what buf is, while it is a pooled one
+	small      *buffer            // what buf is in, while it is a pooled one
 	buf        []byte             // nil while the connection is idle
 	r, w       int                // what came and was not yet taken is buf[r:w]
 	input      error              // why there is no more input
@@ -228,8 +238,8 @@ func (c *Conn) wake() bool {
 // grab gets a buffer for what comes.
 func (c *Conn) grab() {
 	if c.buf == nil {
-		c.small = buffers.Get().(*[firstBuffer]byte)
-		c.buf = c.small[:]
+		c.small = buffers.Get().(*buffer)
+		c.buf = c.small.bytes[:]
 	}
 }
 

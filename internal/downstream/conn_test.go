@@ -263,3 +263,29 @@ func TestShutdownCutsWhatDoesNotEnd(t *testing.T) {
 	}
 	eventually(t, "the connection is closed", func() bool { return s.Open() == 0 })
 }
+
+// Whether what is known of the lines is right, the harness looks at every head.
+func TestWhereLinesEndIsKnownOfMostHeads(t *testing.T) {
+	for _, c := range []struct {
+		name, lines string
+		known       int
+	}{
+		{"none", "", 0},
+		{"five", strings.Repeat("A: b\r\n", 5), 5},
+		{"as many as are kept", strings.Repeat("A: b\r\n", maxEnds), maxEnds},
+		{"more", strings.Repeat("A: b\r\n", maxEnds+9), maxEnds},
+		{"more than the first buffer", strings.Repeat("A: "+strings.Repeat("b", 1000)+"\r\n", 6), 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := new(echo)
+			s := serve(t, h, nil).dial()
+			s.say("GET /a HTTP/1.1\r\n" + c.lines + "\r\n")
+			s.hear("GET /a 0 ")
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if h.ends != c.known || len(h.faults) > 0 {
+				t.Errorf("%d ends are known, want %d; faults: %v", h.ends, c.known, h.faults)
+			}
+		})
+	}
+}

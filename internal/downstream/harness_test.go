@@ -2,6 +2,7 @@ package downstream
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type echo struct {
 	mu     sync.Mutex
 	seen   []string
 	faults []any
+	ends   int   // of lines that were known
 	limit  int64 // of a body in memory
 	before func(c *Conn) bool
 }
@@ -35,6 +37,7 @@ type echoed struct {
 }
 
 func (h *echo) Understand(c *Conn) Exchange {
+	h.checkEnds(c)
 	length, continues := int64(0), false
 	for line := range strings.SplitSeq(string(c.Block), "\r\n") {
 		switch name, value, _ := strings.Cut(strings.ToLower(line), ": "); name {
@@ -50,6 +53,19 @@ func (h *echo) Understand(c *Conn) Exchange {
 	}
 	c.Expect(length, continues)
 	return &echoed{h: h, c: c}
+}
+
+// checkEnds makes what LineEnds has wrong a fault.
+func (h *echo) checkEnds(c *Conn) {
+	at := 0
+	for _, end := range c.LineEnds {
+		if at += bytes.IndexByte(c.Block[at:], '\n') + 1; int(end) != at {
+			panic(fmt.Sprintf("a line of %q ends at %d, not at %d", c.Block, at, end))
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ends += len(c.LineEnds)
 }
 
 func (h *echo) Unread(c *Conn, why Fault) Exchange {

@@ -10,34 +10,33 @@ import (
 // sent one behind a body.
 const maxBlankLines = 2
 
-var (
-	endOfHead = []byte("\r\n\r\n")
-	blankLine = endOfHead[:2]
-)
+// maxEnds is for how many lines their ends are kept. Most heads have fewer.
+const maxEnds = 32
+
+var blankLine = []byte("\r\n")
 
 // begin makes the head that the buffer begins with the next exchange. It reports
 // false when more of it must come first.
 func (c *Conn) begin() bool {
-	c.Method, c.Target, c.Version, c.Block = nil, nil, nil, nil
+	c.Method, c.Target, c.Version, c.Block, c.LineEnds = nil, nil, nil, nil, nil
 	for range maxBlankLines {
 		if bytes.HasPrefix(c.buf[c.r:c.w], blankLine) {
 			c.r += len(blankLine)
 		}
 	}
 	head := c.buf[c.r:c.w]
-	end := bytes.Index(head, endOfHead)
+	line, end := c.scan(head)
 	switch {
 	case end < 0 && !plausible(head):
 		c.unread(BadRequestLine)
 		return true
 	case end < 0:
 		return false
-	case end+len(endOfHead) > c.server.cfg.MaxHead:
+	case end > c.server.cfg.MaxHead:
 		c.unread(HeadTooLarge)
 		return true
 	}
-	head = head[:end+len(endOfHead)]
-	line := bytes.IndexByte(head, '\n') + 1
+	head = head[:end]
 	if !c.readLine(head[:line]) {
 		c.unread(BadRequestLine)
 		return true
@@ -46,6 +45,32 @@ func (c *Conn) begin() bool {
 	c.r += len(head)
 	c.pending = c.server.handler.Understand(c)
 	return true
+}
+
+// scan finds the end of the first line and that of the head, which is negative while it
+// has not come, and keeps where the lines in between end, so that nobody has to look for
+// that again.
+func (c *Conn) scan(b []byte) (line, head int) {
+	n := 0
+	for at := 0; ; {
+		i := bytes.IndexByte(b[at:], '\n')
+		if i < 0 {
+			return line, -1
+		}
+		at += i + 1
+		if line == 0 {
+			line = at
+		} else if c.small != nil && n < maxEnds {
+			c.small.ends[n] = uint16(at - line)
+			n++
+		}
+		if at > 1 && b[at-2] == '\r' && bytes.HasPrefix(b[at:], blankLine) {
+			if c.small != nil {
+				c.LineEnds = c.small.ends[:n]
+			}
+			return line, at + len(blankLine)
+		}
+	}
 }
 
 // plausible tells the beginning of a head from what can't become one, so that
