@@ -58,6 +58,9 @@ func (x *exchange) origins() *origins {
 
 // nominated reports whether the answer's Connection field names this field.
 func (x *exchange) nominated(name []byte) bool {
+	if !x.answer.Nominates {
+		return false
+	}
 	for i := range x.answer.Fields {
 		f := &x.answer.Fields[i]
 		if !equalFold(f.Name, []byte("Connection")) {

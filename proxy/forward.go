@@ -33,7 +33,11 @@ func (x *exchange) forward() {
 	x.answer.Reset()
 	started := x.g.clock.now()
 	err := x.g.upstream.Do(started, &x.call, &x.answer)
-	x.upstreamed = x.g.clock.now() - started
+	ended := x.answer.At
+	if ended == 0 {
+		ended = x.g.clock.now()
+	}
+	x.upstreamed = ended - started
 	x.g.metrics.observeUpstream(&x.answer, err, x.upstreamed)
 	x.calledUpstream(started, err)
 	if err != nil {

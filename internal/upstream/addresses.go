@@ -105,10 +105,10 @@ func (b *CircuitBreaker) validate(report func(path, problem string)) {
 // mayRepeat is asked before a request is sent once more; nil means always.
 func (c *Client) At(addresses []string, mayRepeat func() bool) *Client {
 	n := &Client{
-		cfg: c.cfg, origin: c.origin, tls: c.tls, start: c.start, busy: c.busy,
+		cfg: c.cfg, origin: c.origin, tls: c.tls, now: c.now, busy: c.busy,
 		sweeper: newSweeper(&c.cfg), addresses: addresses, budget: mayRepeat,
 	}
-	n.pool.max, n.pool.clock = c.cfg.MaxConnections, n.now
+	n.pool.max, n.pool.clock = c.cfg.MaxConnections, c.now
 	return n
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Check asks the upstream for Config.HealthCheck.Path, or / when there is none.
@@ -11,7 +12,7 @@ import (
 // the pool: so it can tell a busy upstream from a dead one, and sees what a new
 // connection would.
 func (c *Client) Check(ctx context.Context) error {
-	deadline := c.at(c.now() + int64(c.cfg.Timeout))
+	deadline := time.Now().Add(c.cfg.Timeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}

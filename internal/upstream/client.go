@@ -25,8 +25,8 @@ const (
 type Client struct {
 	cfg    Config
 	origin origin
-	tls    *tls.Config // nil for http
-	start  time.Time   // process time 0
+	tls    *tls.Config  // nil for http
+	now    func() int64 // process time, ns
 	pool   pool
 	busy   *Error // what a request gets that finds no connection
 
@@ -47,7 +47,11 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, origin: o, tls: secure, start: time.Now(), sweeper: newSweeper(&cfg), addresses: []string{o.address}}
+	start := time.Now()
+	c := &Client{
+		cfg: cfg, origin: o, tls: secure, now: func() int64 { return int64(time.Since(start)) },
+		sweeper: newSweeper(&cfg), addresses: []string{o.address},
+	}
 	c.pool.max, c.pool.clock = cfg.MaxConnections, c.now
 	c.busy = &Error{Reason: ReasonNoFreeConns, Again: true, Err: fmt.Errorf("all %d connections are busy", cfg.MaxConnections)}
 	return c, nil
@@ -73,12 +77,6 @@ func (c *Client) Stats() Stats { return c.pool.stats() }
 
 // Close closes the idle connections. Those in use are closed after their answer.
 func (c *Client) Close() { c.pool.close() }
-
-// now is the process time, ns.
-func (c *Client) now() int64 { return int64(time.Since(c.start)) }
-
-// at is the time of a process time.
-func (c *Client) at(ns int64) time.Time { return c.start.Add(time.Duration(ns)) }
 
 // limit is when an exchange must be over: at a moment of the sweeper's, or at a
 // time that the caller set.
@@ -106,7 +104,10 @@ func (c *Client) Do(req *Request, resp *Response) error {
 	if !req.Deadline.IsZero() {
 		req.Task.Leave() // a deadline of the connection's own is not for loops
 	}
-	cn, err := c.acquire(req.Task, req.Deadline)
+	if req.now == 0 {
+		req.now = c.now()
+	}
+	cn, err := c.acquire(req.Task, req.now, req.Deadline)
 	if err != nil {
 		return err
 	}
@@ -204,8 +205,8 @@ func (c *Client) receive(cn *conn, req *Request, resp *Response, broken bool) er
 			return err
 		}
 		if cn.body.done {
-			resp.Body = all
-			cn.release(c.now())
+			resp.Body, resp.At = all, c.now()
+			cn.release(resp.At)
 			return nil
 		}
 		resp.Body, prefix = all[:start], bytes.Clone(all[start:])
@@ -218,7 +219,7 @@ func (c *Client) receive(cn *conn, req *Request, resp *Response, broken bool) er
 }
 
 // acquire takes a connection that is alive: an idle one, else a new one.
-func (c *Client) acquire(t *loop.Task, by time.Time) (*conn, *Error) {
+func (c *Client) acquire(t *loop.Task, now int64, by time.Time) (*conn, *Error) {
 	patience := maxWait
 	if !by.IsZero() {
 		patience = min(patience, time.Until(by))
@@ -231,12 +232,13 @@ func (c *Client) acquire(t *loop.Task, by time.Time) (*conn, *Error) {
 	if !ok {
 		t.Leave()
 		cn, ok = c.pool.get(patience, nil)
+		now = c.now()
 	}
 	if !ok {
 		return nil, c.busy
 	}
 	for stale := 1; cn != nil; stale++ {
-		if c.now() < cn.expires && !cn.spent(t) {
+		if now < cn.expires && !cn.spent(t) {
 			return cn, nil
 		}
 		cn.abort()

@@ -89,7 +89,7 @@ func newTLS(cfg TLS, o origin) (*tls.Config, error) {
 // dial opens a connection, by the given time at the latest (zero means no limit
 // but Config.ConnectTimeout).
 func (c *Client) dial(ctx context.Context, by time.Time) (*conn, *Error) {
-	deadline := c.at(c.now() + int64(c.cfg.ConnectTimeout))
+	deadline := time.Now().Add(c.cfg.ConnectTimeout)
 	if !by.IsZero() && by.Before(deadline) {
 		deadline = by
 	}

@@ -77,6 +77,7 @@ func NewFleet(cfg Config, d Deps) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
+	base.now = d.Clock
 	f := &Fleet{
 		cfg: cfg, base: base, clock: d.Clock, log: d.Log, failed: d.Failed, targets: targetsOf(&cfg),
 		budget: balance.NewBudget(cfg.RetryBudget.Percent, cfg.RetryBudget.PerSecond), find: d.Lookup,
@@ -103,6 +104,7 @@ func (f *Fleet) Names() (names [][]byte) {
 // process time. An error is always an *Error, and leaves nothing in resp but the
 // Body that the caller had set.
 func (f *Fleet) Do(now int64, req *Request, resp *Response) error {
+	req.now = now
 	s := f.set.Load()
 	c := s.group.Pick(now, 0)
 	if c.Index == balance.None {
@@ -135,6 +137,7 @@ func (f *Fleet) settle(s *set, c balance.Choice, req *Request, resp *Response, e
 			return err
 		}
 		f.failed(failure.Reason)
+		req.now = 0 // some time ago
 		err = afterAnother(f.send(s.members[c.Index], c, req, resp), failure.Sent)
 	}
 }

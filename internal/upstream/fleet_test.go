@@ -224,8 +224,8 @@ func TestATrialThatPanicsLetsTheNextOneTry(t *testing.T) {
 	eventually(t, "the trial is due", func() bool { return m.State(f.clock()) == balance.HalfOpen })
 	func() {
 		defer func() { _ = recover() }()
-		_ = f.Do(f.clock(), nil, &Response{})
-		t.Error("no request, and no panic")
+		_ = f.Do(f.clock(), &Request{}, nil)
+		t.Error("no answer to fill, and no panic")
 	}()
 	if m.Load() != 0 {
 		t.Errorf("a load of %d is left", m.Load())

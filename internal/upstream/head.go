@@ -15,6 +15,7 @@ type framing struct {
 	http10    bool
 	close     bool  // Connection: close
 	keepAlive bool  // Connection: keep-alive
+	nominates bool  // has a Connection field
 	dated     bool  // has a Date
 	events    bool  // an event stream
 	patience  int64 // for how long the upstream may be kept waiting for the next request, ns; 0 when it did not say
@@ -52,6 +53,7 @@ func (r *Response) parse(block []byte) (f framing, err error) {
 			return f, err
 		}
 		if len(line) == 0 {
+			r.Nominates = f.nominates
 			return f, f.check(r.Status)
 		}
 		if err = r.addField(line, &f); err != nil {
@@ -146,6 +148,7 @@ func (f *framing) take(field Field) (repeated bool, err error) {
 		f.dated = f.dated || is(field.Name, "date")
 	case len("Connection"):
 		if is(field.Name, "connection") {
+			f.nominates = true
 			f.takeConnection(field.Value)
 		} else if is(field.Name, "keep-alive") {
 			f.patience = patience(field.Value)

@@ -54,6 +54,8 @@ type Request struct {
 	// Deadline is when the whole answer must be there; zero means
 	// Config.Timeout after the first byte is sent.
 	Deadline time.Time
+
+	now int64 // process time, ns; 0: somebody has to look
 }
 
 // Response is one answer. It may be used again and again; its zero value is
@@ -79,6 +81,11 @@ type Response struct {
 	// ContentLength is the declared length of the body, which an answer to HEAD
 	// has without a body; or Undeclared; or CloseDelimited.
 	ContentLength int64
+	// At is the process time (ns) at which the whole answer was there; 0 with a Stream or
+	// a Tunnel.
+	At int64
+	// Nominates says that the answer has a Connection field.
+	Nominates bool
 
 	raw []byte // the head; Fields point into it
 }
@@ -108,6 +115,7 @@ func (r *Response) Reset() {
 func (r *Response) clear() {
 	r.Pipe.Give()
 	r.Status, r.Fields, r.raw, r.Pipe, r.Stream, r.Tunnel, r.ContentLength = 0, r.Fields[:0], r.raw[:0], nil, nil, nil, 0
+	r.At, r.Nominates = 0, false
 }
 
 // Stats tells how many connections there are.
