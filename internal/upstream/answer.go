@@ -22,6 +22,7 @@ func (c *conn) receive(resp *Response, req *Request) error {
 		if err != nil {
 			return err
 		}
+		c.stay(resp, block)
 		if resp.Status >= 200 {
 			c.frame(resp, &f, req.HeadMethod)
 			c.keep = c.keep && !req.Upgrade
@@ -35,6 +36,16 @@ func (c *conn) receive(resp *Response, req *Request) error {
 		}
 	}
 	return http1.MalformedError("more than 10 interim answers")
+}
+
+// stay leaves the head where it is for as long as the answer is read. One so large that
+// little room would be left behind it goes elsewhere.
+func (c *conn) stay(resp *Response, block []byte) {
+	c.base = len(block)
+	if c.base > len(c.buf)/2 {
+		resp.own(c)
+		c.base = 0
+	}
 }
 
 // frame decides where the body ends and whether the connection can carry
@@ -72,7 +83,7 @@ var endOfHead = []byte("\r\n\r\n")
 // valid until the next read.
 func (c *conn) readHead() ([]byte, error) {
 	c.w = copy(c.buf[:], c.window()) // behind an interim answer
-	c.r = 0
+	c.base, c.r = 0, 0
 	for seen := 0; ; {
 		if i := bytes.Index(c.buf[seen:c.w], endOfHead); i >= 0 {
 			c.r = seen + i + len(endOfHead)

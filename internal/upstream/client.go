@@ -161,7 +161,7 @@ func (c *Client) repeat(failed *conn, req *Request, resp *Response, by limit) *E
 // try sends a request on a connection and receives the answer. After an error
 // the connection is the caller's to close.
 func (c *Client) try(cn *conn, req *Request, resp *Response, by limit) *Error {
-	err := cn.begin(by)
+	err := cn.begin(by, resp)
 	if err == nil {
 		err = cn.ask(req)
 	}
@@ -206,11 +206,13 @@ func (c *Client) receive(cn *conn, req *Request, resp *Response, broken bool) er
 		}
 		if cn.body.done {
 			resp.Body, resp.At = all, c.now()
+			resp.buf, cn.buf = cn.buf, nil
 			cn.release(resp.At)
 			return nil
 		}
 		resp.Body, prefix = all[:start], bytes.Clone(all[start:])
 	}
+	resp.own(cn)
 	resp.Stream = &stream{client: c, conn: cn, prefix: prefix}
 	if !cn.watch.Clear() {
 		return errLate

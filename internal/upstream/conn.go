@@ -25,7 +25,7 @@ const (
 )
 
 // buffer serves one exchange: the request leaves from it, then the answer comes
-// into it. Idle connections hold none.
+// into it, and its head stays there. Idle connections hold none.
 type buffer [maxHead]byte
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
@@ -47,6 +47,7 @@ type conn struct {
 
 	// the exchange that runs on it
 	buf   *buffer
+	base  int  // buf begins with the head of the answer, so long
 	r, w  int  // the bytes received and not yet consumed are buf[r:w]
 	begun bool // a byte of the answer came
 	sent  bool // a byte of the request was written
@@ -64,13 +65,14 @@ type conn struct {
 	vectors net.Buffers
 }
 
-// begin makes the connection ready for an exchange that must be over in time.
-func (c *conn) begin(by limit) error {
-	if c.buf == nil {
+// begin makes the connection ready for an exchange that must be over in time. The
+// buffer is the answer's, when it has one from the last time.
+func (c *conn) begin(by limit, resp *Response) error {
+	if c.buf, resp.buf = resp.buf, nil; c.buf == nil {
 		c.buf = buffers.Get().(*buffer)
 	}
 	c.asking.err = nil
-	c.r, c.w, c.begun, c.sent, c.early, c.keep = 0, 0, false, false, false, false
+	c.base, c.r, c.w, c.begun, c.sent, c.early, c.keep = 0, 0, 0, false, false, false, false
 	if c.wire != nil {
 		c.wire.written = 0
 	}
@@ -165,7 +167,7 @@ func (c *conn) fill() error {
 		return err
 	}
 	if c.r == c.w {
-		c.r, c.w = 0, 0
+		c.r, c.w = c.base, c.base
 	}
 	end := len(c.buf)
 	if !c.begun {

@@ -36,12 +36,12 @@ const (
 	errInterim      = http1.MalformedError("interim answer with a body")
 )
 
-// parse reads a head, from the status line to the blank line, into r.
+// parse reads a head, from the status line to the blank line, into r, whose Fields
+// point into it.
 func (r *Response) parse(block []byte) (f framing, err error) {
-	r.raw = append(r.raw[:0], block...)
 	r.Fields = r.Fields[:0]
 	f.length = Undeclared
-	line, rest, err := cutLine(r.raw)
+	line, rest, err := cutLine(block)
 	if err != nil {
 		return f, err
 	}

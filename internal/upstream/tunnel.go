@@ -37,6 +37,7 @@ func (c *conn) switchProtocols(resp *Response) error {
 	if err := c.nc.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
+	resp.own(c)
 	c.end()
 	c.task = nil // whoever uses the tunnel has goroutines
 	c.part()

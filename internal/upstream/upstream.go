@@ -87,7 +87,8 @@ type Response struct {
 	// Nominates says that the answer has a Connection field.
 	Nominates bool
 
-	raw []byte // the head; Fields point into it
+	buf *buffer // of the last exchange, and of the next; it begins with the head, where Fields points
+	raw []byte  // the head, where the buffer is not the answer's
 }
 
 // What ContentLength says when no length was declared.
@@ -109,6 +110,14 @@ type Field struct {
 func (r *Response) Reset() {
 	r.clear()
 	r.Body = r.Body[:0]
+}
+
+// own copies the head out of a connection's buffer, which goes on without the answer.
+func (r *Response) own(c *conn) {
+	if c.base > 0 {
+		r.raw = append(r.raw[:0], c.buf[:c.base]...)
+		_, _ = r.parse(r.raw) // it was good before
+	}
 }
 
 // clear forgets all but Body, which is the caller's.
