@@ -60,6 +60,8 @@ type Conn struct {
 	task    *loop.Task                 // nil where the connection has a goroutine of its own
 	place   *loop.Place                // of the socket; nil where a goroutine waits for it
 	bell    atomic.Pointer[loop.Place] // place, for expire
+	again   func(*loop.Task)           // resume
+	parked  bool                       // rests until then
 	drained bool                       // there was no more to read
 	out     []byte                     // an answer on its way out
 
@@ -78,20 +80,40 @@ type Conn struct {
 	parts      [2][]byte
 }
 
-// serve serves the connection until it ends.
-func (c *Conn) serve() {
-	defer c.close()
+// guarded does what serves the connection, and closes it unless that says that the
+// connection rests.
+func (c *Conn) guarded(f func() (rests bool)) {
+	rests := false
+	defer func() {
+		if !rests {
+			c.close()
+		}
+	}()
 	defer c.recover()
+	rests = f()
+}
+
+// arrive gets through what comes before the first request.
+func (c *Conn) arrive() bool {
 	c.server.sweeper.Add(&c.watch, c.expire)
 	c.watch.Set(c.server.cfg.HeaderTimeout)
 	if !c.greet() {
-		return
+		return false
 	}
 	c.watch.Set(c.server.cfg.HeaderTimeout)
 	c.join()
+	return true
+}
+
+// serve serves the connection until it ends, or rests.
+func (c *Conn) serve() (rests bool) {
+	c.parked = false
 	for c.input == nil && !c.hangup && c.await() {
 		c.pump()
 		c.watch.Set(c.server.cfg.IdleTimeout)
+	}
+	if c.parked {
+		return true
 	}
 	if c.tunnel != nil {
 		c.task.Leave()
@@ -99,6 +121,7 @@ func (c *Conn) serve() {
 		c.watch.Clear()
 		c.tunnel(c.buf[c.r:c.w])
 	}
+	return false
 }
 
 // recover keeps a fault on one connection from ending the others.

@@ -174,10 +174,10 @@ func TestAFaultEndsOneConnectionOnly(t *testing.T) {
 	}
 }
 
-func TestIdleConnectionsHoldNoBuffer(t *testing.T) {
+func TestIdleConnectionsHoldNeitherBufferNorStack(t *testing.T) {
 	s := serve(t, new(echo), nil)
 	const n = 400
-	before := heap()
+	before, goroutines := heap(), runtime.NumGoroutine()
 	for range n {
 		nc, err := net.Dial("tcp", s.addr)
 		if err != nil {
@@ -194,6 +194,10 @@ func TestIdleConnectionsHoldNoBuffer(t *testing.T) {
 	}
 	if each := (heap() - before) / n; each >= firstBuffer {
 		t.Errorf("an idle connection holds %d bytes of the heap, both ends together", each)
+	}
+	const few = 128 // for each loop: see loop.Task.Idle
+	if now := runtime.NumGoroutine() - goroutines; now > few*len(s.loops) && n > few*len(s.loops) {
+		t.Errorf("%d goroutines for %d idle connections", now, n)
 	}
 }
 

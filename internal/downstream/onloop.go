@@ -10,10 +10,25 @@ import (
 	"github.com/chatshipper/gateway/internal/loop"
 )
 
-// run serves the connection as a task of a loop.
+// run serves the connection: as a task of a loop, or without one on a goroutine.
 func (c *Conn) run(t *loop.Task) {
 	c.task = t
-	c.serve()
+	c.again = c.resume
+	c.guarded(func() bool {
+		return c.arrive() && (c.place != nil && c.place.Rest(c.again) || c.serve())
+	})
+}
+
+// resume goes on when there is news of a connection that rested.
+func (c *Conn) resume(t *loop.Task) {
+	c.task = t
+	c.guarded(c.goOn)
+}
+
+func (c *Conn) goOn() bool {
+	c.drained = false
+	c.roused()
+	return c.serve()
 }
 
 // Task is what the connection is served by. Whoever is about to wait for anything
@@ -92,7 +107,7 @@ func (c *Conn) read(p []byte) (int, error) {
 func (c *Conn) over() bool { return c.watch.Expired() || c.state.Load() == closing }
 
 // pause waits for news of the socket, without a buffer. It reports false when the
-// connection is over.
+// connection is over, or rests: then resume is called when there is news.
 func (c *Conn) pause() bool {
 	if c.resting() {
 		c.free()
@@ -100,7 +115,14 @@ func (c *Conn) pause() bool {
 		c.input = io.ErrClosedPipe
 		return false
 	}
-	c.task.Wait(c.place)
+	if c.parked = c.task.Idle(c.place, c.again); c.parked {
+		return false
+	}
+	return c.roused()
+}
+
+// roused finds out what the news is. It reports false when the connection is over.
+func (c *Conn) roused() bool {
 	if c.over() {
 		c.input = os.ErrDeadlineExceeded
 		return false

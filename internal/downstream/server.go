@@ -84,7 +84,7 @@ func (s *Server) Serve(ln net.Listener) error {
 // there are none.
 func (s *Server) start(c *Conn) {
 	if len(s.loops) == 0 { // written before the first connection
-		go c.serve()
+		go c.run(nil)
 		return
 	}
 	s.loops[s.turn.Add(1)%uint64(len(s.loops))].Start(c.run)
@@ -124,7 +124,7 @@ func (s *Server) openLoops() {
 // ServeConn serves one connection until it ends, on the caller's goroutine.
 func (s *Server) ServeConn(nc net.Conn) {
 	if c := s.admit(nc); c != nil {
-		c.serve()
+		c.run(nil)
 	}
 }
 

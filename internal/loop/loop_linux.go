@@ -29,6 +29,8 @@ type Loop struct {
 	queue  []sending
 	asks   int // in the queue
 	halted atomic.Bool
+	crew   crew
+	due    [turn]*Place // of this turn's events, but those that rested
 
 	mu     sync.Mutex
 	number uint32                                  // of the last place
@@ -92,13 +94,11 @@ func (l *Loop) run() {
 				panic(fmt.Sprintf("BUG: cannot wait for an epoll instance: %v", err))
 			}
 		}
-		for i := range l.events.n {
-			l.deal(&l.events.events[i])
-		}
-		l.events.n = 0
+		l.deal(l.events)
 		l.flush()
 		runtime.Gosched()
 	}
+	l.crew.dismiss()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_ = l.file.Close()
@@ -133,19 +133,34 @@ func (l *Loop) place(e *syscall.EpollEvent) *Place {
 	return nil
 }
 
-func (l *Loop) deal(e *syscall.EpollEvent) {
-	p := l.place(e)
-	switch p {
-	case nil:
-		return
-	case l.bell:
-		l.answer()
-		return
+// deal carries on whom the events are for. Jobs are found first: whoever is through
+// takes one.
+func (l *Loop) deal(b *batch) {
+	due := l.due[:0]
+	for i := range b.events[:b.n] {
+		e := &b.events[i]
+		p := l.place(e)
+		if p == nil {
+			continue
+		}
+		if e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
+			p.end.Store(true)
+		}
+		if !p.rouse() {
+			due = append(due, p)
+		}
 	}
-	if e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
-		p.end.Store(true)
+	b.n = 0
+	for i, p := range due {
+		due[i] = nil
+		switch {
+		case p == l.bell:
+			l.answer()
+		case !p.gone.Load():
+			p.tell()
+		}
 	}
-	p.tell()
+	l.work()
 }
 
 // answer deals with the calls of Wake.

@@ -9,7 +9,7 @@ import (
 )
 
 // Loop can't be made here: epoll is Linux's.
-type Loop struct{}
+type Loop struct{ crew crew }
 
 // New fails.
 func New() (*Loop, error) { return nil, errors.ErrUnsupported }

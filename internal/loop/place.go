@@ -18,6 +18,9 @@ var (
 // ready stands for the waiter of a place that has news for whoever waits next.
 var ready = new(Task)
 
+// resting stands for the waiter of a place for whose news there is a job.
+var resting = new(Task)
+
 // Place is a socket of a loop. One task at a time may use it; Wake, Ended, Remove
 // and Forget are for everybody.
 type Place struct {
@@ -25,6 +28,7 @@ type Place struct {
 	fd     int
 	number uint32 // tells it from an earlier one of the same descriptor
 	waiter atomic.Pointer[Task]
+	job    func(*Task) // for whoever deals with news, while it rests
 	end    atomic.Bool // the other end will send no more
 	gone   atomic.Bool // the descriptor may be another's
 
@@ -59,6 +63,14 @@ func (p *Place) Loop() *Loop {
 // before may still be there to be read.
 func (p *Place) Ended() bool { return p.end.Load() }
 
+// Rest makes f run as a task of the loop when there is news of p, as for Task.Wait. So
+// what waits for long takes no stack. Whoever calls it must not touch p afterwards. It
+// reports false when there is news already.
+func (p *Place) Rest(f func(*Task)) bool {
+	p.job = f
+	return p.park(resting)
+}
+
 // park makes t wait for news. It reports false when there is some already.
 func (p *Place) park(t *Task) bool {
 	if p.waiter.CompareAndSwap(nil, t) {
@@ -74,12 +86,22 @@ func (p *Place) hand(t *Task) {
 	p.Wake()
 }
 
+// rouse makes a job of news, if the place rests.
+func (p *Place) rouse() bool {
+	if p.waiter.Load() != resting || !p.waiter.CompareAndSwap(resting, nil) {
+		return false
+	}
+	c := &p.loop.crew
+	c.jobs = append(c.jobs, p.job)
+	return true
+}
+
 // tell carries the waiting task on, or leaves a note for the next. The loop calls
 // it.
 func (p *Place) tell() {
 	for {
 		switch t := p.waiter.Load(); {
-		case t == ready:
+		case t == ready, t == resting && p.rouse():
 			return
 		case t == nil:
 			if p.waiter.CompareAndSwap(nil, ready) {
