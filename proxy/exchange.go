@@ -123,7 +123,7 @@ var exchanges = sync.Pool{New: func() any {
 func (g *Gateway) begin(c *downstream.Conn) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.g, x.conn, x.rules, x.now = g, c, g.rules.Load(), g.clock.now()
-	g.metrics.inFlight.Inc()
+	g.metrics.inFlight.Add(1)
 	return x
 }
 

@@ -24,12 +24,6 @@ func (f factory) closed(name, help, label string, values []string) []prometheus.
 	return list
 }
 
-func (f factory) gauge(name, help string) prometheus.Gauge {
-	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + name, Help: help})
-	f.reg.MustRegister(g)
-	return g
-}
-
 // gaugeFunc makes a gauge that is asked for its value at each scrape.
 func (f factory) gaugeFunc(name, help string, labels prometheus.Labels, value func() float64) {
 	f.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + name, Help: help, ConstLabels: labels}, value))

@@ -99,7 +99,7 @@ const (
 func (f *fields) parse(raw []byte, ends []uint16, credential []byte) problem {
 	f.reset()
 	for at := 0; at < len(raw); {
-		end := 0
+		var end int
 		if len(ends) > 0 {
 			end, ends = int(ends[0]), ends[1:]
 		} else {

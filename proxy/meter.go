@@ -56,7 +56,7 @@ func (m *Meter) Point(now time.Time) Point {
 	next := m.g.totals(now)
 	d, seconds := &m.before, next.at.Sub(m.before.at).Seconds()
 	p := Point{
-		At: now.UTC(), Connections: m.g.server.Open(), InFlight: int(valueOf(m.g.metrics.inFlight)),
+		At: now.UTC(), Connections: m.g.server.Open(), InFlight: int(m.g.metrics.inFlight.Load()),
 		RequestsTotal: uint64(next.requests), RefusedTotal: uint64(next.refused),
 	}
 	if seconds > 0 {

@@ -58,7 +58,7 @@ type metrics struct {
 	byCode        [routeCount][methodCount][2][600]atomic.Pointer[prometheus.Counter]
 	duration      [routeCount]prometheus.Observer
 	overhead      prometheus.Observer
-	inFlight      prometheus.Gauge
+	inFlight      atomic.Int64
 	shed          prometheus.Counter
 	upstreamCode  *prometheus.CounterVec
 	byUpstream    [600]atomic.Pointer[prometheus.Counter]
@@ -97,12 +97,12 @@ func newMetrics(reg prometheus.Registerer, timeoutStatus int) *metrics {
 	m := &metrics{
 		requests:     f.counters("requests_total", "Answered requests.", "route", "method", "code", "source"),
 		upstreamCode: f.counters("upstream_requests_total", "Answers of the upstream by status; a 429 here means that our limits leak.", "code"),
-		inFlight:     f.gauge("requests_in_flight", "Requests being handled now."),
 		shed:         f.counters("requests_shed_total", "Requests refused because as many were being handled as may be.").WithLabelValues(),
 		panics:       f.counters("panics_total", "Faults in the gateway that were turned into a 500.").WithLabelValues(),
 		overhead:     f.histogram("overhead_seconds", "Time a request spent in the gateway itself, once it was there: total less upstream.", overheadBuckets).WithLabelValues(),
 		upstreamTime: f.histogram("upstream_request_duration_seconds", "Time from sending a request upstream to its whole answer.", requestBuckets).WithLabelValues(),
 	}
+	f.gaugeFunc("requests_in_flight", "Requests being handled now.", nil, func() float64 { return float64(m.inFlight.Load()) })
 	durations := f.histogram("request_duration_seconds", "Time from a request's head being read to its answer being ready.", requestBuckets, "route")
 	for r := range routeCount {
 		m.duration[r] = durations.WithLabelValues(r.String())

@@ -79,7 +79,7 @@ func (x *exchange) finish() {
 		own = end - max(x.now, x.arrived) - x.upstreamed
 		m.overhead.Observe(float64(own) / 1e9)
 	}
-	m.inFlight.Dec()
+	m.inFlight.Add(-1)
 	x.giveUpPlace()
 	x.remember(took, source)
 	if x.g.access != nil {

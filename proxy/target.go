@@ -64,11 +64,35 @@ func isTarget(target []byte) bool {
 	if len(target) == 0 || target[0] != '/' {
 		return false
 	}
-	for i, c := range target {
-		switch {
-		case c <= ' ' || c >= 0x7f || c == '#' || c == '\\':
-			return false
-		case c == '%' && !isEscape(target[i:]):
+	seen := targetByte(0)
+	for _, c := range target {
+		seen |= targetBytes[c]
+	}
+	return seen&notInTarget == 0 && (seen&escapes == 0 || areEscapes(target))
+}
+
+// targetByte is what there is to know of a byte in a target.
+type targetByte uint8
+
+const (
+	notInTarget targetByte = 1 << iota
+	escapes
+)
+
+var targetBytes = func() (t [256]targetByte) {
+	for c := range t {
+		if c <= ' ' || c >= 0x7f || c == '#' || c == '\\' {
+			t[c] = notInTarget
+		}
+	}
+	t['%'] = escapes
+	return t
+}()
+
+// areEscapes reports whether every % in b begins a whole escape.
+func areEscapes(b []byte) bool {
+	for i, c := range b {
+		if c == '%' && !isEscape(b[i:]) {
 			return false
 		}
 	}
@@ -88,9 +112,16 @@ func isEscape(b []byte) bool {
 // information, no white space, no path.
 func isHost(b []byte) bool {
 	for _, c := range b {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`/\?#@"<>^{|}%,;`, c) >= 0 {
+		if notInHost[c] {
 			return false
 		}
 	}
 	return len(b) > 0
 }
+
+var notInHost = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c <= ' ' || c >= 0x7f || strings.IndexByte(`/\?#@"<>^{|}%,;`, byte(c)) >= 0
+	}
+	return t
+}()
