@@ -40,8 +40,10 @@ const (
 // field is one header line, as spans of the request's raw header block.
 type field struct {
 	name, value []byte
+	start, end  int32 // of its line, with the line's end, in the block
 	kind        fieldKind
 	drop        bool
+	plain       bool // the line is what appendField writes
 }
 
 // fields is the strict reading of a request's header block. It borrows from the
@@ -109,13 +111,15 @@ func (f *fields) parse(raw []byte, ends []uint16, credential []byte) problem {
 		if last < at || raw[last] != '\r' {
 			return badLine
 		}
-		line := raw[at:last]
-		if at = end; len(line) == 0 {
+		if last == at {
 			break
 		}
-		if p := f.parseLine(line, credential); p != "" {
+		if p := f.parseLine(raw[at:last], credential); p != "" {
 			return p
 		}
+		added := &f.list[f.n-1]
+		added.start, added.end = int32(at), int32(end)
+		at = end
 	}
 	return f.check()
 }
@@ -139,7 +143,7 @@ func (f *fields) parseLine(line, credential []byte) problem {
 	if equalFold(name, credential) {
 		kind = fieldCredential
 	}
-	f.list[f.n] = field{name: name, value: value, kind: kind}
+	f.list[f.n] = field{name: name, value: value, kind: kind, plain: len(value) == len(line)-colon-len(": ") && line[colon+1] == ' '}
 	f.n++
 	if f.first[kind] == 0 {
 		f.first[kind] = int16(f.n)

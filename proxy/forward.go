@@ -104,12 +104,7 @@ func (x *exchange) appendHead(dst []byte, length int64) []byte {
 	} else {
 		dst = append(dst, x.rules.upstreamHost...)
 	}
-	dst = append(dst, "\r\n"...)
-	for i := range x.fields.n {
-		if f := &x.fields.list[i]; x.passes(f) {
-			dst = appendField(dst, f.name, f.value)
-		}
-	}
+	dst = x.appendPassing(append(dst, "\r\n"...))
 	dst = x.appendTrace(x.appendForwarded(dst))
 	dst = append(append(dst, "X-Request-ID: "...), x.id...)
 	switch {
@@ -122,6 +117,27 @@ func (x *exchange) appendHead(dst []byte, length int64) []byte {
 		dst = strconv.AppendInt(dst, length, 10)
 	}
 	return append(dst, "\r\n\r\n"...)
+}
+
+// appendPassing writes the client's fields that go upstream: lines that follow each
+// other all at once.
+func (x *exchange) appendPassing(dst []byte) []byte {
+	start, end := int32(0), int32(0)
+	for i := range x.fields.n {
+		f := &x.fields.list[i]
+		switch {
+		case !x.passes(f):
+		case !f.plain:
+			dst = appendField(append(dst, x.conn.Block[start:end]...), f.name, f.value)
+			start, end = 0, 0
+		case f.start == end && start < end:
+			end = f.end
+		default:
+			dst = append(dst, x.conn.Block[start:end]...)
+			start, end = f.start, f.end
+		}
+	}
+	return append(dst, x.conn.Block[start:end]...)
 }
 
 // passes reports whether a field of the client goes upstream as it is.
