@@ -13,7 +13,7 @@ import (
 // documented: the load has keys and conversations enough to keep within them.
 const (
 	documented = 20
-	raised     = 100_000 // the most that the gateway takes
+	raised     = 1_000_000 // more than anybody here can send
 )
 
 // scenario is one kind of work under one set of circumstances.

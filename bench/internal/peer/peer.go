@@ -84,6 +84,17 @@ type file struct {
 	Burst                    int // nginx: how many beyond the first pass at once
 }
 
+// mostRequests is the largest limit that the gateway takes.
+const mostRequests = 100_000
+
+// Limit is the limit of an address as the gateway takes it.
+func (f file) Limit() string {
+	if f.PerIP > mostRequests {
+		return fmt.Sprintf("{requests: %d, window: 100ms}", f.PerIP/10)
+	}
+	return fmt.Sprintf("{requests: %d, window: 1s}", f.PerIP)
+}
+
 // Start configures a peer, starts it and waits until it answers.
 func (p Peer) Start(s Settings) (*Instance, error) {
 	dir, err := os.MkdirTemp("", "gateway-bench-")

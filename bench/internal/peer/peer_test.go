@@ -41,9 +41,9 @@ func TestTheGatewaysConfigurationIsRight(t *testing.T) {
 	if err := writeCertificate(dir); err != nil {
 		t.Fatal(err)
 	}
-	for _, settings := range []Settings{{}, {TLS: true}, {Redis: "127.0.0.1:6379"}} {
+	for _, settings := range []Settings{{}, {TLS: true}, {Redis: "127.0.0.1:6379"}, {PerIP: 1_000_000}} {
 		path := filepath.Join(dir, "gateway.yaml")
-		settings.Upstream, settings.PerIP = "127.0.0.1:7777", 20
+		settings.Upstream, settings.PerIP = "127.0.0.1:7777", max(20, settings.PerIP)
 		if err := fill("gateway.yaml", path, file{Settings: settings, Dir: dir, Port: 8888, AdminPort: 9999}); err != nil {
 			t.Fatal(err)
 		}
