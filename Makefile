@@ -15,7 +15,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 UNIT := $$(go list ./... | grep -v '/e2e$$')
 FUZZTIME ?= 30s
 
-.PHONY: help build demo test lint race alloc baseline cover fuzz e2e reliability verify micro bench exactness harness image image-test dist dist-test tools clean
+.PHONY: help build demo test lint race alloc baseline cover fuzz e2e reliability verify micro bench soak exactness harness image image-test dist dist-test tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' \
@@ -72,6 +72,9 @@ micro: ## the micro-benchmarks beside the code, with allocations
 
 bench: ## measure against HAProxy, nginx and Caddy (an hour); ARGS=-smoke for a minute
 	@go -C bench run . $(if $(ARGS),$(ARGS),-write ../docs/performance.md)
+
+soak: ## an hour at half load, which must end with the memory that it had after five minutes
+	@go -C bench run ./soak $(ARGS)
 
 exactness: build ## find out how exactly we and others keep a limit; writes docs/exactness.md
 	@go -C bench run ./exactness -compare -write ../docs/exactness.md

@@ -13,32 +13,22 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/chatshipper/gateway/bench/internal/load"
 	"github.com/chatshipper/gateway/bench/internal/proc"
-	"github.com/chatshipper/gateway/bench/internal/upstream"
+	"github.com/chatshipper/gateway/bench/internal/scene"
 )
 
 const (
-	gatewayCore, loadCore = "0", "1"
-
 	connections = 32
 	// settle is how long it takes until nobody counts as looking any more.
 	settle = 6 * time.Second
-	// upstreamCommand runs this program as the upstream, on the core of the load.
-	upstreamCommand = "upstream"
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == upstreamCommand {
-		fmt.Fprintln(os.Stderr, "watched:", serveUpstream(os.Args[2]))
-		os.Exit(1)
-	}
+	scene.ServeUpstream()
 	rounds := flag.Int("rounds", 20, "pairs of rounds for each kind of request")
 	seconds := flag.Int("seconds", 3, "length of a round")
 	flag.Parse()
@@ -48,95 +38,31 @@ func main() {
 	}
 }
 
-// scene is a gateway with load on it.
-type scene struct {
-	upstream      *proc.Process
-	gateway       *proc.Process
-	public, admin string
-	load          *load.Generator
-}
+// console is a gateway whose console is open, or not.
+type console struct{ *scene.Scene }
 
 func run(rounds, seconds int, out io.Writer) error {
-	dir, err := os.MkdirTemp("", "gateway-watched-")
-	if err != nil {
-		return fmt.Errorf("cannot make a directory: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	s, err := start(dir)
+	s, err := scene.Start()
 	if err != nil {
 		return err
 	}
-	defer s.upstream.Stop()
-	defer s.gateway.Stop()
-	if s.load, err = load.NewGenerator(loadCore); err != nil {
-		return err
-	}
-	defer s.load.Close()
+	defer s.Stop()
 	for _, kind := range []string{load.Get, load.Message} {
-		if err := s.compare(kind, rounds, seconds, out); err != nil {
+		if err := (console{s}).compare(kind, rounds, seconds, out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func serveUpstream(port string) error {
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		return fmt.Errorf("cannot read the port: %w", err)
-	}
-	s, err := upstream.Listen(n)
-	if err != nil {
-		return err
-	}
-	return s.Serve()
-}
-
-// start builds the gateway and runs it in front of an upstream.
-func start(dir string) (*scene, error) {
-	binary := filepath.Join(dir, "gateway")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/gateway")
-	build.Dir = ".."
-	if text, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("cannot build the gateway: %w: %s", err, text)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("cannot find this program: %w", err)
-	}
-	const up = "127.0.0.1:18480"
-	s := &scene{public: "127.0.0.1:18481", admin: "127.0.0.1:18482"}
-	if s.upstream, err = proc.Start(loadCore, self, upstreamCommand, "18480"); err != nil {
-		return nil, err
-	}
-	if err := s.upstream.Ready(up); err != nil {
-		s.upstream.Stop()
-		return nil, err
-	}
-	config := filepath.Join(dir, "gateway.yaml")
-	text := fmt.Sprintf("listen: {address: %q}\nadmin: {address: %q}\nupstream: {url: \"http://%s\"}\n"+
-		"limits: {per_ip: {requests: 100000}}\nlog: {access: false}\n", s.public, s.admin, up)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return nil, fmt.Errorf("cannot write the configuration: %w", err)
-	}
-	if s.gateway, err = proc.Start(gatewayCore, binary, "run", "--config", config); err != nil {
-		return nil, err
-	}
-	if err := s.gateway.Ready(s.admin); err != nil {
-		s.gateway.Stop()
-		return nil, err
-	}
-	return s, nil
-}
-
 // compare tells the ratio of each pair of rounds; which goes first takes turns.
-func (s *scene) compare(kind string, rounds, seconds int, out io.Writer) error {
+func (c console) compare(kind string, rounds, seconds int, out io.Writer) error {
 	var closed, open, ratios, lateClosed, lateOpen []float64
 	for i := range rounds + 1 { // the first pair warms up
 		var pair, late [2]float64
 		for _, watched := range []int{i % 2, 1 - i%2} {
 			var err error
-			if pair[watched], late[watched], err = s.round(kind, seconds, watched == 1); err != nil {
+			if pair[watched], late[watched], err = c.round(kind, seconds, watched == 1); err != nil {
 				return err
 			}
 		}
@@ -154,25 +80,25 @@ func (s *scene) compare(kind string, rounds, seconds int, out io.Writer) error {
 
 // round is the processor time of a request, in µs, and the 99th percentile of the
 // latency.
-func (s *scene) round(kind string, seconds int, watched bool) (cpu, p99 float64, err error) {
+func (c console) round(kind string, seconds int, watched bool) (cpu, p99 float64, err error) {
 	time.Sleep(settle)
 	if watched {
-		viewer, err := proc.Start(loadCore, "curl", "-sN", "-o", os.DevNull, "http://"+s.admin+"/admin/v1/stream")
+		viewer, err := proc.Start(scene.LoadCore, "curl", "-sN", "-o", os.DevNull, "http://"+c.Admin+"/admin/v1/stream")
 		if err != nil {
 			return 0, 0, err
 		}
 		defer viewer.Stop()
 		time.Sleep(time.Second) // until it has joined
 	}
-	before, err := s.gateway.CPU()
+	before, err := c.Gateway.CPU()
 	if err != nil {
 		return 0, 0, err
 	}
-	r, err := s.load.Run(kind, "http://"+s.public, connections, seconds)
+	r, err := c.Load.Run(kind, "http://"+c.Public, connections, seconds)
 	if err != nil {
 		return 0, 0, err
 	}
-	after, err := s.gateway.CPU()
+	after, err := c.Gateway.CPU()
 	if err != nil {
 		return 0, 0, err
 	}

@@ -1,6 +1,7 @@
--- What wrk sends, for one scenario: wrk … -s load.lua URL -- SCENARIO RUN CALLERS
+-- What wrk sends, for one scenario: wrk … -s load.lua URL -- SCENARIO RUN CALLERS PAUSE
 -- RUN is a number that no other run of this benchmark has. CALLERS is a file with
--- a bearer token and a text of 80 characters a line. One thread: a counter decides
+-- a bearer token and a text of 80 characters a line. PAUSE is what every connection
+-- waits before a request, in ms. One thread: a counter decides
 -- everything.
 local scenario, run
 local ready = {}
@@ -53,6 +54,8 @@ function init(args)
 		ready[#ready + 1] = scenario[1](line:match("^(%S+) (.*)$"))
 	end
 	request = scenario[2]
+	local pause = tonumber(args[4] or 0)
+	if pause > 0 then function delay() return pause end end
 end
 
 function request() error("init has not run") end

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/chatshipper/gateway/bench/internal/proc"
@@ -36,7 +37,7 @@ const Callers = 10_000
 type Generator struct {
 	cores string
 	dir   string
-	runs  int
+	runs  atomic.Int64
 }
 
 // NewGenerator prepares the files that wrk reads. Close removes them.
@@ -45,7 +46,8 @@ func NewGenerator(cores string) (*Generator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a directory: %w", err)
 	}
-	g := &Generator{cores: cores, dir: dir, runs: int(time.Now().Unix() & 0xffffff)}
+	g := &Generator{cores: cores, dir: dir}
+	g.runs.Store(time.Now().Unix() & 0xffffff)
 	var callers strings.Builder
 	for i := range Callers {
 		callers.WriteString(Token(i, "viewer guest agent bot") + " " + words(i) + "\n")
@@ -99,12 +101,17 @@ func (r Result) PerSecond() float64 { return float64(r.Requests) / float64(r.Mic
 // Broken counts connections that failed.
 func (r Result) Broken() int64 { return r.Connect + r.Read + r.Write + r.Timeout }
 
-// Run sends requests of a kind to a server for some time.
+// Run sends requests of a kind to a server for some time, on every connection the
+// next one when the last was answered.
 func (g *Generator) Run(kind, url string, connections, seconds int) (Result, error) {
-	g.runs++
+	return g.RunPaced(kind, url, connections, seconds, 0)
+}
+
+// RunPaced is Run with a pause before every request, ms.
+func (g *Generator) RunPaced(kind, url string, connections, seconds, pause int) (Result, error) {
 	p, err := proc.Start(g.cores, "wrk", "-t1", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%d", seconds),
 		"--timeout", "10s", "--latency", "-s", filepath.Join(g.dir, "load.lua"), url,
-		"--", kind, fmt.Sprint(g.runs), filepath.Join(g.dir, "callers"))
+		"--", kind, fmt.Sprint(g.runs.Add(1)), filepath.Join(g.dir, "callers"), fmt.Sprint(pause))
 	if err != nil {
 		return Result{}, err
 	}
