@@ -87,13 +87,17 @@ func (d *Document) writeRatios(b *strings.Builder) {
 	}
 	b.WriteString("\n" + rule + "\n")
 	for _, s := range d.Scenarios {
-		fmt.Fprintf(b, "| %s |", s.Title)
+		cells, compared := "", false
 		for _, peer := range d.Peers {
 			if peer != d.Subject {
-				fmt.Fprintf(b, " %s |", ratioCell(s.ID, peer, Ratio(d.Samples, s.ID, d.Subject, peer)))
+				ratio := Ratio(d.Samples, s.ID, d.Subject, peer)
+				cells += " " + ratioCell(s.ID, peer, ratio) + " |"
+				compared = compared || ratio > 0
 			}
 		}
-		b.WriteString("\n")
+		if compared { // else nobody but the subject did it
+			fmt.Fprintf(b, "| %s |%s\n", s.Title, cells)
+		}
 	}
 }
 

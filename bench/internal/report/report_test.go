@@ -46,8 +46,9 @@ func TestTheDocumentNamesWhatDoesNotCountAndEveryTarget(t *testing.T) {
 			{Scenario: "get", Peer: "HAProxy bare", CPU: 10},
 			{Scenario: "get", Peer: "HAProxy, layer-4 copy", CPU: 5, P99: 1234},
 			{Scenario: "get", Peer: "Caddy bare", Round: 7, Discarded: "3 connections failed"},
+			{Scenario: "alone", Peer: "gateway", CPU: 9},
 		},
-		Scenarios: []Scenario{{"get", "Small answers"}}, Subject: "gateway", Command: "go run .", Date: "2026-01-02",
+		Scenarios: []Scenario{{"get", "Small answers"}, {"alone", "What nobody else does"}}, Subject: "gateway", Command: "go run .", Date: "2026-01-02",
 		Peers: []string{"gateway", "HAProxy bare", "HAProxy, layer-4 copy", "Caddy bare"},
 		About: []string{"Machine: some"}, Checked: []string{"all refuse"},
 	}
@@ -61,6 +62,9 @@ func TestTheDocumentNamesWhatDoesNotCountAndEveryTarget(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("cannot find %q in:\n%s", want, text)
 		}
+	}
+	if strings.Contains(text, "| What nobody else does | –") || !strings.Contains(text, "### What nobody else does") {
+		t.Errorf("what cannot be compared needs figures and no ratios:\n%s", text)
 	}
 }
 
