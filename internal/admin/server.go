@@ -55,7 +55,8 @@ type Server struct {
 	pprof http.Handler // nil unless enabled
 	http  http.Server
 
-	foreign *http.CrossOriginProtection
+	foreign   *http.CrossOriginProtection
+	intruders intruders
 }
 
 // door is one thing to see and who may see it.
@@ -154,6 +155,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	guard := s.guard.Load()
 	switch {
 	case !door.public && !door.shell && !guard.authorised(r):
+		s.noteIntruder(r)
 		w.Header().Set("WWW-Authenticate", `Bearer realm="gateway admin"`)
 		refuse(w, http.StatusUnauthorized, "This page needs the admin token. Send it as 'Authorization: Bearer <token>'.")
 	case !door.public && !guard.hostAllowed(r.Host):
