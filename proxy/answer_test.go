@@ -220,3 +220,14 @@ func TestNoErrorOfOursSendsTheSDKIntoALoopOnTheTokenRoute(t *testing.T) {
 		t.Errorf("elsewhere the text must stay: %d %s", a.StatusCode, a.body)
 	}
 }
+
+func TestEveryStatusHasItsOwnWordsOrNone(t *testing.T) {
+	for status, want := range map[int]string{
+		200: "HTTP/1.1 200 OK\r\n", 413: "HTTP/1.1 413 Request Entity Too Large\r\n", 425: "HTTP/1.1 425 Too Early\r\n",
+		429: "HTTP/1.1 429 Too Many Requests\r\n", 599: "HTTP/1.1 599 \r\n",
+	} {
+		if got := statusLines[status]; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/http"
 	"strconv"
 	"sync/atomic"
 
@@ -41,10 +42,11 @@ func (r *reply) clear() {
 
 func (r *reply) add(name, value []byte) { r.lines = appendField(r.lines, name, value) }
 
+// statusLines are the first lines of answers. A status that nobody has named has no text.
 var statusLines = func() (lines [600]string) {
 	for status := range lines {
 		if status >= 100 {
-			lines[status] = "HTTP/1.1 " + strconv.Itoa(status) + " " + fasthttp.StatusMessage(status) + "\r\n"
+			lines[status] = "HTTP/1.1 " + strconv.Itoa(status) + " " + http.StatusText(status) + "\r\n"
 		}
 	}
 	return lines

@@ -1,7 +1,7 @@
 // Command soak holds the gateway at half of the load that it can take, and tells what
 // it holds in memory all the while: requests and messages at once, each message with
-// a text of its own, 16 to a conversation. So the tables of the message limits are full
-// within minutes, and give up what is oldest from then on.
+// a text of its own, 16 to a conversation. The tables of the message limits have room
+// for two minutes of that, and give up what is oldest from then on.
 //
 //	go -C bench run ./soak -minutes 60
 //
@@ -28,6 +28,8 @@ const (
 	connections = 128 // for each kind of request
 	settled     = 5   // minutes after which memory must not grow
 	tolerance   = 1.1
+
+	tables = "store: {memory: {max_bytes: 64MiB}}\n"
 )
 
 var kinds = [...]string{load.Get, load.Message}
@@ -46,7 +48,7 @@ func run(minutes int, out io.Writer) error {
 	if minutes <= settled {
 		return fmt.Errorf("%d minutes tell nothing: memory settles for %d", minutes, settled)
 	}
-	s, err := scene.Start()
+	s, err := scene.Start(tables)
 	if err != nil {
 		return err
 	}

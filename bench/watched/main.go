@@ -42,7 +42,7 @@ func main() {
 type console struct{ *scene.Scene }
 
 func run(rounds, seconds int, out io.Writer) error {
-	s, err := scene.Start()
+	s, err := scene.Start("")
 	if err != nil {
 		return err
 	}

@@ -52,21 +52,22 @@ func ServeUpstream() {
 	os.Exit(1)
 }
 
-// Start builds the gateway and runs it in front of an upstream. Stop ends all.
-func Start() (*Scene, error) {
+// Start builds the gateway and runs it in front of an upstream, with more lines of its
+// configuration. Stop ends all.
+func Start(more string) (*Scene, error) {
 	dir, err := os.MkdirTemp("", "gateway-scene-")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a directory: %w", err)
 	}
 	s := &Scene{Public: "127.0.0.1:18481", Admin: "127.0.0.1:18482", dir: dir}
-	if err := s.start("127.0.0.1:18480"); err != nil {
+	if err := s.start("127.0.0.1:18480", more); err != nil {
 		s.Stop()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Scene) start(behind string) error {
+func (s *Scene) start(behind, more string) error {
 	binary := filepath.Join(s.dir, "gateway")
 	build := exec.Command("go", "build", "-o", binary, "./cmd/gateway")
 	build.Dir = ".."
@@ -86,7 +87,7 @@ func (s *Scene) start(behind string) error {
 	}
 	config := filepath.Join(s.dir, "gateway.yaml")
 	text := fmt.Sprintf("listen: {address: %q}\nadmin: {address: %q}\nupstream: {url: \"http://%s\"}\n"+
-		"limits: {per_ip: {requests: 100000}}\nlog: {access: false}\n", s.Public, s.Admin, behind)
+		"limits: {per_ip: {requests: 100000}}\nlog: {access: false}\n%s", s.Public, s.Admin, behind, more)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("cannot write the configuration: %w", err)
 	}
