@@ -5,12 +5,14 @@ package scene
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 
 	"github.com/chatshipper/gateway/bench/internal/load"
+	"github.com/chatshipper/gateway/bench/internal/peer"
 	"github.com/chatshipper/gateway/bench/internal/proc"
 	"github.com/chatshipper/gateway/bench/internal/upstream"
 )
@@ -59,15 +61,25 @@ func Start(more string) (*Scene, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a directory: %w", err)
 	}
-	s := &Scene{Public: "127.0.0.1:18481", Admin: "127.0.0.1:18482", dir: dir}
-	if err := s.start("127.0.0.1:18480", more); err != nil {
+	s := &Scene{dir: dir}
+	if err := s.start(more); err != nil {
 		s.Stop()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Scene) start(behind, more string) error {
+func (s *Scene) start(more string) error {
+	var ports [3]int
+	for i := range ports {
+		var err error
+		if ports[i], err = peer.FreePort(); err != nil {
+			return err
+		}
+	}
+	at := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+	s.Public, s.Admin = at(ports[0]), at(ports[1])
+	behind := at(ports[2])
 	binary := filepath.Join(s.dir, "gateway")
 	build := exec.Command("go", "build", "-o", binary, "./cmd/gateway")
 	build.Dir = ".."
@@ -79,7 +91,7 @@ func (s *Scene) start(behind, more string) error {
 	if err != nil {
 		return fmt.Errorf("cannot find this program: %w", err)
 	}
-	if s.upstream, err = proc.Start(LoadCore, self, upstreamCommand, "18480"); err != nil {
+	if s.upstream, err = proc.Start(LoadCore, self, upstreamCommand, strconv.Itoa(ports[2])); err != nil {
 		return err
 	}
 	if err := s.upstream.Ready(behind); err != nil {
