@@ -54,8 +54,12 @@ func (s *shard) counted(h *Hold, res *Reservation) (kept, sent window.Log) {
 	if h.Rule.live() == Consecutive {
 		after = max(after, s.replies.since(h.Conversation, res.from.Bot))
 	}
-	c := &s.counts[h.Rule]
-	return c.confirmed.Live(h.ID, res.at, after), c.unsettled.Live(h.ID.Join(res.from.Token), res.at, after)
+	c, id := &s.counts[h.Rule], h.ID.Join(res.from.Token)
+	s.landAllOf(h.Rule, id)
+	if c.unsettled.Len() > 0 {
+		sent = c.unsettled.Live(id, res.at, after)
+	}
+	return c.confirmed.Live(h.ID, res.at, after), sent
 }
 
 func stateOf(h *Hold, res *Reservation, kept, sent *window.Log) State {
@@ -118,8 +122,12 @@ func leaves(a, b *window.Log, k int) (d time.Duration) {
 // take puts admitted messages in flight.
 func (s *shard) take(h *Hold, res *Reservation) {
 	s.unblock(h, res.at)
-	id := h.ID.Join(res.from.Token)
+	id, size := h.ID.Join(res.from.Token), res.limits[h.Rule].Messages
+	if h.Messages == 1 {
+		s.start(flight{id, res.at, size, h.Rule})
+		return
+	}
 	for range h.Messages {
-		s.counts[h.Rule].unsettled.Add(id, res.at, res.limits[h.Rule].Messages, res.at)
+		s.counts[h.Rule].unsettled.Add(id, res.at, size, res.at)
 	}
 }

@@ -55,6 +55,7 @@ type shard struct {
 	serial  uint64 // of the rules in force
 	replies replies
 	pardons replies // conversations that an operator reset
+	flying  flights
 	counts  [LimitCount]counts
 	windows [LimitCount]time.Duration // 0 for a candidate that never was
 }
@@ -63,7 +64,7 @@ type shard struct {
 type counts struct {
 	refused   bool         // blocked may hold something
 	confirmed window.Table // by hold.id
-	unsettled window.Table // by hold.id and token
+	unsettled window.Table // by hold.id and token, but for what is flying
 	blocked   window.Table // by hold.id: the last refusal, unless something was admitted since
 }
 
@@ -123,6 +124,7 @@ func (m *Memory) enter(now int64, rules *Rules, shards uint64) int64 {
 
 // adopt changes the windows of a shard, with all that it counts.
 func (m *Memory) adopt(s *shard, rules *Rules) {
+	s.landAll()
 	s.serial = rules.serial
 	for place, limit := range rules.limits {
 		rule := Rule(place).live()
@@ -175,7 +177,9 @@ func refit(table *window.Table, w time.Duration, b *window.Budget, size int, now
 
 // Entries is how many keys a rule keeps count of.
 func (m *Memory) Entries(rule Rule) int64 {
-	return m.confirmed[rule].Entries() + m.unsettled[rule].Entries()
+	n := m.confirmed[rule].Entries() + m.unsettled[rule].Entries()
+	m.each(func(s *shard) { n += s.flying.of(rule) })
+	return n
 }
 
 // Capacity is how many keys a rule has room for under the limits in force.
@@ -192,7 +196,7 @@ func (m *Memory) Capacity(rule Rule) int64 {
 func (m *Memory) EvictedLive(rule Rule) uint64 {
 	n := m.confirmed[rule].EvictedLive() + m.unsettled[rule].EvictedLive()
 	if rule == Consecutive {
-		m.eachReplies(func(r *replies) { n += r.evicted })
+		m.each(func(s *shard) { n += s.replies.evicted })
 	}
 	return n
 }
@@ -202,15 +206,15 @@ func (m *Memory) Bytes() (bytes int64) {
 	for rule := range m.confirmed {
 		bytes += m.confirmed[rule].Used() + m.unsettled[rule].Used() + m.blocked[rule].Used()
 	}
-	m.eachReplies(func(r *replies) { bytes += r.bytes() })
+	m.each(func(s *shard) { bytes += s.replies.bytes() })
 	return bytes
 }
 
-func (m *Memory) eachReplies(f func(r *replies)) {
+func (m *Memory) each(f func(s *shard)) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		f(&s.replies)
+		f(s)
 		s.mu.Unlock()
 	}
 }

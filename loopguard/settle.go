@@ -31,7 +31,9 @@ func (m *Memory) settle(res *Reservation, created bool) {
 func (s *shard) settle(h *Hold, res *Reservation, created bool) {
 	c, id := &s.counts[h.Rule], h.ID.Join(res.from.Token)
 	for range h.Messages {
-		c.unsettled.Remove(id, res.at, s.now)
+		if !s.end(h.Rule, id, res.at) {
+			c.unsettled.Remove(id, res.at, s.now)
+		}
 		if created {
 			c.confirmed.Add(h.ID, res.at, res.limits[h.Rule].Messages, s.now)
 		}

@@ -41,6 +41,7 @@ func (m *Memory) AppendShard(dst []byte, i int, now int64) []byte {
 func (s *shard) append(dst []byte, number byte, now int64) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.landAll()
 	now = max(now, s.now)
 	dst = append(dst, recordWindows, number)
 	for _, w := range s.windows {
