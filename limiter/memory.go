@@ -65,12 +65,14 @@ func NewMemory(maxBytes int64) *Memory {
 // order: a decision is made at Decision.At, no earlier than any other of its
 // shards. It allocates nothing for keys that are known.
 func (m *Memory) Take(now int64, ip, key Hit) Decision {
-	return m.decide(now, [ruleCount]Hit{ip, key}, true)
+	c := decision{hits: [ruleCount]Hit{ip, key}}
+	return m.decide(now, &c, true)
 }
 
 // Peek decides as Take would, and counts nothing.
 func (m *Memory) Peek(now int64, ip, key Hit) Decision {
-	return m.decide(now, [ruleCount]Hit{ip, key}, false)
+	c := decision{hits: [ruleCount]Hit{ip, key}}
+	return m.decide(now, &c, false)
 }
 
 // Ahead asks for what Take will look at of a key soon, so that it need not wait for it.
@@ -89,16 +91,15 @@ type decision struct {
 	logs   [ruleCount]window.Log
 }
 
-func (m *Memory) decide(now int64, hits [ruleCount]Hit, count bool) (d Decision) {
-	c := decision{hits: hits}
-	d.At = m.lock(&c, now)
-	m.look(&c, &d)
+func (m *Memory) decide(now int64, c *decision, count bool) (d Decision) {
+	d.At = m.lock(c, now)
+	m.look(c, &d)
 	d.Refused, d.Admitted = verdict(&d)
 	if d.Admitted && count {
 		c.record(&d)
 	}
-	if d.Admitted && (hits[PerIP].Limit.Candidate != nil || hits[PerKey].Limit.Candidate != nil) {
-		m.try(&c, &d, count)
+	if d.Admitted && (c.hits[PerIP].Limit.Candidate != nil || c.hits[PerKey].Limit.Candidate != nil) {
+		m.try(c, &d, count)
 	}
 	for _, s := range c.shards {
 		if s != nil {
@@ -134,7 +135,7 @@ func (m *Memory) look(c *decision, d *Decision) {
 		if c.shards[r] != nil {
 			c.tables[r] = c.shards[r].live.of(c.hits[r].ID, &c.hits[r].Limit, m.stores[r].budget, d.At)
 			c.logs[r] = c.tables[r].Live(c.hits[r].ID, d.At, window.All)
-			d.States[r] = stateOf(c.hits[r].Limit, &c.logs[r])
+			d.States[r].fill(&c.hits[r].Limit, &c.logs[r])
 		}
 	}
 }
@@ -154,13 +155,13 @@ func (c *decision) record(d *Decision) {
 	}
 }
 
-func stateOf(limit Limit, log *window.Log) State {
-	s := State{Limit: limit, Used: log.N, Reset: log.Leaves(1)}
+// fill tells how a log stands to a limit. The state must be the zero one.
+func (s *State) fill(limit *Limit, log *window.Log) {
+	s.Limit, s.Used, s.Reset = *limit, log.N, log.Leaves(1)
 	if log.N >= limit.Requests {
 		s.Over = true
 		s.Wait = log.Leaves(log.N - limit.Requests + 1)
 	}
-	return s
 }
 
 // verdict finds the rule that refuses: of two, the one with the longer wait,
@@ -218,7 +219,9 @@ func (m *Memory) Look(now int64, r Rule, h Hit) (live, candidate Standing) {
 			return Standing{}
 		}
 		log := t.of(h.ID, limit, m.stores[r].budget, now).Live(h.ID, now, window.All)
-		return Standing{stateOf(*limit, &log), log.Times(nil)}
+		standing := Standing{Times: log.Times(nil)}
+		standing.fill(limit, &log)
+		return standing
 	}
 	return stand(&s.live, &h.Limit), stand(&s.candidates, h.Limit.Candidate)
 }
