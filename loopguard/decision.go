@@ -59,10 +59,10 @@ func (s *State) isWorse(t *State) bool {
 }
 
 // add takes the state of one more conversation or text into account.
-func (s *State) add(t State) {
+func (s *State) add(t *State) {
 	detected := s.Detected || t.Detected
 	if t.isWorse(s) {
-		*s = t
+		*s = *t
 	}
 	s.Detected = detected
 }

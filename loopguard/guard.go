@@ -25,9 +25,9 @@ func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Messag
 		m.shards[h.shard()].counts[h.Rule].confirmed.Ahead(h.ID)
 	}
 
-	d := res.Judge(func(i int) State {
+	d := res.Judge(func(i int, s *State) {
 		h := &res.holds[i]
-		return m.shards[h.shard()].weigh(h, res)
+		m.shards[h.shard()].weigh(h, res, s)
 	})
 	for i := range res.holds {
 		h := &res.holds[i]
@@ -37,47 +37,49 @@ func (m *Memory) Reserve(now int64, rules *Rules, from Sender, messages []Messag
 }
 
 // weigh compares what counts under one key, and what is to be added, with the
-// limit.
-func (s *shard) weigh(h *Hold, res *Reservation) State {
-	kept, sent := s.counted(h, res)
-	state := stateOf(h, res, &kept, &sent)
+// limit. The state must be the zero one.
+func (s *shard) weigh(h *Hold, res *Reservation, state *State) {
+	var c counted
+	s.count(h, res, &c)
+	c.fill(h, res, state)
 	if state.Over && state.Used > 0 {
 		state.Detected = s.block(h, res.at)
 	}
-	return state
 }
 
 // counted is what counts under one key: confirmed messages, and those that its
 // token has in flight.
-func (s *shard) counted(h *Hold, res *Reservation) (kept, sent window.Log) {
+type counted struct{ kept, sent window.Log }
+
+func (s *shard) count(h *Hold, res *Reservation, into *counted) {
 	after := s.pardons.since(h.Conversation, digest.ID{})
 	if h.Rule.live() == Consecutive {
 		after = max(after, s.replies.since(h.Conversation, res.from.Bot))
 	}
 	c, id := &s.counts[h.Rule], h.ID.Join(res.from.Token)
 	s.landAllOf(h.Rule, id)
+	into.kept = c.confirmed.Live(h.ID, res.at, after)
 	if c.unsettled.Len() > 0 {
-		sent = c.unsettled.Live(id, res.at, after)
+		into.sent = c.unsettled.Live(id, res.at, after)
 	}
-	return c.confirmed.Live(h.ID, res.at, after), sent
 }
 
-func stateOf(h *Hold, res *Reservation, kept, sent *window.Log) State {
-	state := State{Limit: res.limits[h.Rule], Used: kept.N + sent.N}
-	state.Reset = leaves(kept, sent, 1)
+// fill tells how what is counted, and what is to be added, stands to the limit.
+func (c *counted) fill(h *Hold, res *Reservation, state *State) {
+	state.Limit, state.Used = res.limits[h.Rule], c.kept.N+c.sent.N
+	state.Reset = leaves(&c.kept, &c.sent, 1)
 	excess := state.Used + h.Messages - state.Limit.Messages
 	if excess <= 0 {
 		state.Used += h.Messages
 		if state.Reset == 0 {
 			state.Reset = state.Limit.Window
 		}
-		return state
+		return
 	}
 	state.Over, state.TooMany = true, h.Messages > state.Limit.Messages
 	if !state.TooMany {
-		state.Wait = leaves(kept, sent, excess)
+		state.Wait = leaves(&c.kept, &c.sent, excess)
 	}
-	return state
 }
 
 // block remembers that a key was refused, until it is admitted or a window has

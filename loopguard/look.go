@@ -30,11 +30,13 @@ func (m *Memory) Look(now int64, rules *Rules, from Sender, message Message) (li
 		if h.Rule.live() == Identical && message.Content.IsZero() {
 			continue
 		}
-		kept, sent := m.shards[h.shard()].counted(h, &res)
-		state := stateOf(h, &res, &kept, &sent)
+		var c counted
+		var state State
+		m.shards[h.shard()].count(h, &res, &c)
+		c.fill(h, &res, &state)
 		list = append(list, Standing{
-			Rule: h.Rule.String(), Limit: state.Limit, Used: kept.N + sent.N, Wait: state.Wait,
-			Kept: kept.Times(nil), InFlight: sent.Times(nil),
+			Rule: h.Rule.String(), Limit: state.Limit, Used: c.kept.N + c.sent.N, Wait: state.Wait,
+			Kept: c.kept.Times(nil), InFlight: c.sent.Times(nil),
 		})
 	}
 	return list

@@ -121,7 +121,8 @@ func (m *model) reserve(now int64, from Sender, messages []Message) (Decision, [
 		states[rule].Limit = m.rules.limits[rule]
 	}
 	for _, g := range groups {
-		states[g.key.rule].add(m.weigh(g.key, g.messages, from.Token, now))
+		state := m.weigh(g.key, g.messages, from.Token, now)
+		states[g.key.rule].add(&state)
 	}
 	for rule := range states[:RuleCount] {
 		s := &states[rule]

@@ -33,6 +33,7 @@ type Reservation struct {
 	limits [LimitCount]Limit
 	at     int64     // the time at which the messages count
 	sorted []Message // scratch
+	state  State     // likewise
 }
 
 // Hold is the places under one key of one rule.
@@ -112,15 +113,17 @@ func (r *Reservation) gather(messages []Message, compare bool) {
 }
 
 // Judge makes the decision, where weigh tells how the rule of the i-th hold stands
-// to it. What was admitted is still to be taken: Holds then lacks those of a rule
+// to it, in a State that is zero before. What was admitted is still to be taken: Holds then lacks those of a rule
 // in shadow mode that counts nothing more. A refusal ends the reservation.
-func (r *Reservation) Judge(weigh func(i int) State) Decision {
+func (r *Reservation) Judge(weigh func(i int, s *State)) Decision {
 	var states [LimitCount]State
 	for rule := range states {
 		states[rule].Limit = r.limits[rule]
 	}
 	for i := range r.holds {
-		states[r.holds[i].Rule].add(weigh(i))
+		r.state = State{}
+		weigh(i, &r.state)
+		states[r.holds[i].Rule].add(&r.state)
 	}
 	for rule := range states {
 		if s := &states[rule]; !s.Over && !s.Limit.isOff() {

@@ -31,7 +31,7 @@ func (s *Store) Reserve(now int64, rules *loopguard.Rules, from loopguard.Sender
 	if parts > 1 {
 		s.agree(res, states, refused)
 	}
-	d := res.Judge(func(i int) loopguard.State { return states[i] })
+	d := res.Judge(func(i int, s *loopguard.State) { *s = states[i] })
 	if parts > 1 && d.Admitted {
 		s.unblock(res)
 	}
