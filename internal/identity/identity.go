@@ -224,29 +224,28 @@ func (d *Directory) Meet(authorization []byte) Caller {
 }
 
 // Who is Lookup of somebody who was met.
-func (d *Directory) Who(c Caller, now int64, scratch *Scratch) (Who, Failure) {
+func (d *Directory) Who(c Caller, now int64, scratch *Scratch) (w Who, failure Failure) {
 	if c.token == nil {
 		if d.required {
 			return Who{}, Missing
 		}
 		return Who{}, None
 	}
-	key := c.Key
-	e := entry{who: Who{Key: key}}
-	if epoch := d.verifier.epoch(); scratch.WithSHA256 || !d.near.recall(&e, key, epoch, now, scratch) {
+	if epoch := d.verifier.epoch(); scratch.WithSHA256 || !d.near.recall(&w, c.Key, epoch, now, scratch) {
+		e := entry{who: Who{Key: c.Key}}
 		d.find(&e, c.token, epoch, now, scratch)
+		w, failure = e.who, e.failure
+		if failure == None && w.Verified && now >= e.expires {
+			failure = Expired
+		}
 	}
-	if e.failure == None && e.who.Verified && now >= e.expires {
-		e.failure = Expired
-	}
-	failure := e.failure
 	if d.required && !hasBearer(c.authorization) {
 		failure = Missing // Basic and its like are counted, but are no API key
 	}
 	if failure != None {
-		return Who{Key: key, SHA256: e.who.SHA256}, failure
+		return Who{Key: c.Key, SHA256: w.SHA256}, failure
 	}
-	return e.who, None
+	return w, None
 }
 
 // find fills e with what the cache knows of a token, whose key is e's, or reads the

@@ -89,9 +89,9 @@ func (l *nearLine) holds(key digest.ID) bool {
 	return l[nearKeyLo].Load() == key.Lo && l[nearKeyHi].Load() == key.Hi
 }
 
-// recall fills e, all but the SHA-256, when the key is held, was read in this epoch
+// recall fills w, all but the SHA-256, when the key is held, was read in this epoch
 // of the key set, and need not be read again at now.
-func (n *near) recall(e *entry, key digest.ID, epoch uint32, now int64, scratch *Scratch) bool {
+func (n *near) recall(w *Who, key digest.ID, epoch uint32, now int64, scratch *Scratch) bool {
 	l := n.line(key)
 	if l == nil {
 		return false
@@ -103,14 +103,11 @@ func (n *near) recall(e *entry, key digest.ID, epoch uint32, now int64, scratch 
 	if !same || facts>>nearVersion&1 != 0 || l[nearFacts].Load() != facts || now >= until || uint32(rest>>32) != epoch {
 		return false
 	}
-	*e = entry{until: until, expires: until, epoch: epoch}
-	e.who = Who{
-		Key: key, User: user, Role: Role(facts & nearRole),
-		Verified: facts&nearVerified != 0, NeedsIntrospection: facts&nearNeedsAnswer != 0,
-	}
+	w.Key, w.User, w.Role = key, user, Role(facts&nearRole)
+	w.Verified, w.NeedsIntrospection = facts&nearVerified != 0, facts&nearNeedsAnswer != 0
 	if facts&nearHasID != 0 {
 		scratch.value = appendPlain(scratch.value[:0], id, uint32(rest))
-		e.who.UserID = scratch.value
+		w.UserID = scratch.value
 	}
 	return true
 }

@@ -53,13 +53,13 @@ func TestWhatIsNearIsWhatWasKeptLast(t *testing.T) {
 			last[key] = e
 			continue
 		}
-		var got entry
+		var got Who
 		if !n.recall(&got, key, epoch, now, new(Scratch)) {
 			continue
 		}
 		found++
 		want := last[key]
-		if diff := cmp.Diff(want.who, got.who); diff != "" || want.failure != None || want.epoch != epoch || now >= want.until || want.who.Verified && now >= want.expires {
+		if diff := cmp.Diff(want.who, got); diff != "" || want.failure != None || want.epoch != epoch || now >= want.until || want.who.Verified && now >= want.expires {
 			t.Fatalf("at %d in epoch %d: %+v was kept, and is %s", now, epoch, want, diff)
 		}
 	}
@@ -100,10 +100,10 @@ func TestALineIsNeverHalfWritten(t *testing.T) {
 			for i := range uint64(5_000) {
 				e := entryOf(4*i + g)
 				n.keep(&e)
-				var got entry
+				var got Who
 				if n.recall(&got, e.who.Key, 0, 1, &scratch) {
-					if want := entryOf(got.who.User.Lo); got.who.User.Hi != got.who.User.Lo || !bytes.Equal(got.who.UserID, want.who.UserID) || got.who.Role != want.who.Role || got.who.Key != want.who.Key {
-						t.Errorf("a mixture: %+v", got.who)
+					if want := entryOf(got.User.Lo); got.User.Hi != got.User.Lo || !bytes.Equal(got.UserID, want.who.UserID) || got.Role != want.who.Role || got.Key != want.who.Key {
+						t.Errorf("a mixture: %+v", got)
 					}
 				}
 			}
