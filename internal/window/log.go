@@ -215,7 +215,8 @@ func (t *Table) resize(number, size uint32) cell {
 	for i := range keep {
 		c.ring[i] = uint32(old.at(n - keep + i))
 	}
-	t.slots[t.slot(old.id, number)] = slotOf(t.hash(old.id), moved)
+	s := t.slot(old.id, number)
+	t.slots[s] = t.slots[s]&^maxNumber | moved
 	t.budget.add(cost(size)-cost(uint32(len(old.ring))), 0)
 	t.give(number)
 	return c

@@ -40,11 +40,15 @@ import (
 
 const (
 	none       = math.MaxUint32 // no entry
-	numberBits = 24             // of a slot; the rest is the tag
+	numberBits = 24             // of a slot: see slotOf
 	maxNumber  = 1<<numberBits - 1
-	sweepSteps = 2  // others looked at for each new key
-	sweepRow   = 32 // as many at once: they stand side by side, and memory is fast in a row
-	searchRoom = 32 // others looked at when a key is new and the budget used up
+	tagBits    = 4
+	step       = 1 << numberBits // one place away from home
+	most       = 15              // places away that a slot can tell
+	far        = most * step     // as many, or more
+	sweepSteps = 2               // others looked at for each new key
+	sweepRow   = 32              // as many at once: they stand side by side, and memory is fast in a row
+	searchRoom = 32              // others looked at when a key is new and the budget used up
 	minSlots   = 8
 )
 
@@ -124,13 +128,31 @@ func (t *Table) hash(id digest.ID) uint64 {
 // home is where the search for a hash begins.
 func (t *Table) home(hash uint64) uint32 { return uint32(hash) & uint32(len(t.slots)-1) }
 
-// slotOf is what the index holds of an entry: its number, and 8 bits of its hash,
-// which spare a look at 255 of 256 entries that are not meant.
-func slotOf(hash uint64, number uint32) uint32 {
-	return uint32(hash>>(64-(32-numberBits)))<<numberBits | number
+// slotOf is what the index holds of an entry: 4 bits of its hash, how many places it
+// stands away from home (15 for more), and its number. Whoever looks for an entry has to
+// look only at those with the same home and the same 4 bits; and whoever closes a gap
+// knows what may move up without a look at what it is of.
+func slotOf(hash uint64, away, number uint32) uint32 {
+	return uint32(hash>>(64-tagBits))<<(32-tagBits) | min(away, most)*step | number
 }
 
 func numberIn(slot uint32) uint32 { return slot & maxNumber }
+
+// farther is what a slot holds one place farther from home.
+func farther(slot uint32) uint32 {
+	if slot&far != far {
+		slot += step
+	}
+	return slot
+}
+
+// away is how many places a slot is away from the home of what it holds.
+func (t *Table) away(s uint32) uint32 {
+	if away := t.slots[s] & far; away != far {
+		return away / step
+	}
+	return (s - t.home(t.hash(t.cell(numberIn(t.slots[s])).id))) & uint32(len(t.slots)-1)
+}
 
 // find returns the cell of id and its number, or none.
 func (t *Table) find(id digest.ID) (cell, uint32) {
@@ -138,14 +160,14 @@ func (t *Table) find(id digest.ID) (cell, uint32) {
 		return cell{}, none
 	}
 	mask, hash := uint32(len(t.slots)-1), t.hash(id)
-	tag := slotOf(hash, 0)
+	wanted := slotOf(hash, 0, 0)
 	for s := t.home(hash); t.slots[s] != none; s = (s + 1) & mask {
-		if t.slots[s]&^maxNumber != tag {
-			continue
+		if t.slots[s]&^maxNumber == wanted {
+			if c := t.cell(numberIn(t.slots[s])); c.id == id {
+				return c, numberIn(t.slots[s])
+			}
 		}
-		if c := t.cell(numberIn(t.slots[s])); c.id == id {
-			return c, numberIn(t.slots[s])
-		}
+		wanted = farther(wanted)
 	}
 	return cell{}, none
 }
@@ -157,12 +179,13 @@ func (t *Table) Ahead(id digest.ID) {
 		return
 	}
 	mask, hash := uint32(len(t.slots)-1), t.hash(id)
-	tag := slotOf(hash, 0)
+	wanted := slotOf(hash, 0, 0)
 	for s := t.home(hash); t.slots[s] != none; s = (s + 1) & mask {
-		if t.slots[s]&^maxNumber == tag {
+		if t.slots[s]&^maxNumber == wanted {
 			hint.Lines(unsafe.Pointer(t.cell(numberIn(t.slots[s])).entry))
 			return
 		}
+		wanted = farther(wanted)
 	}
 }
 
@@ -190,33 +213,29 @@ func (t *Table) insert(id digest.ID, size uint32, now int64) cell {
 
 // index makes an entry findable.
 func (t *Table) index(id digest.ID, number uint32) {
-	hash := t.hash(id)
+	mask, hash := uint32(len(t.slots)-1), t.hash(id)
+	slot := slotOf(hash, 0, number)
 	s := t.home(hash)
-	for t.slots[s] != none {
-		s = (s + 1) & uint32(len(t.slots)-1)
+	for ; t.slots[s] != none; s = (s + 1) & mask {
+		slot = farther(slot)
 	}
-	t.slots[s] = slotOf(hash, number)
+	t.slots[s] = slot
 }
 
-// grow doubles the index.
+// grow doubles the index. It goes through the entries as they stand in memory, which is
+// fast in a row, not through the old index, which would jump among them.
 func (t *Table) grow() {
-	old := t.slots
-	t.slots = make([]uint32, max(minSlots, 2*len(old)))
+	t.slots = make([]uint32, max(minSlots, 2*len(t.slots)))
 	for i := range t.slots {
 		t.slots[i] = none
 	}
-	for _, slot := range old {
-		if slot != none {
-			t.index(t.cell(numberIn(slot)).id, numberIn(slot))
-		}
-	}
+	t.all(func(c cell, number uint32) { t.index(c.id, number) })
 }
 
 // slot is the place in the index of an entry.
 func (t *Table) slot(id digest.ID, number uint32) uint32 {
-	hash := t.hash(id)
-	s := t.home(hash)
-	for t.slots[s] != slotOf(hash, number) {
+	s := t.home(t.hash(id))
+	for numberIn(t.slots[s]) != number {
 		s = (s + 1) & uint32(len(t.slots)-1)
 	}
 	return s
@@ -229,8 +248,8 @@ func (t *Table) remove(number uint32) {
 	mask := uint32(len(t.slots) - 1)
 	hole := t.slot(c.id, number)
 	for s := (hole + 1) & mask; t.slots[s] != none; s = (s + 1) & mask {
-		if home := t.home(t.hash(t.cell(numberIn(t.slots[s])).id)); (s-home)&mask >= (s-hole)&mask {
-			t.slots[hole] = t.slots[s]
+		if away, gap := t.away(s), (s-hole)&mask; away >= gap {
+			t.slots[hole] = t.slots[s]&^far | min(away-gap, most)*step
 			hole = s
 		}
 	}

@@ -95,6 +95,47 @@ func TestTheTableIsANaiveList(t *testing.T) {
 	}
 }
 
+// Keys come and go in an index that is nearly as full as it gets: what is held is found,
+// what went is not, and every slot tells how far it stands from home.
+func TestTheIndexIsASet(t *testing.T) {
+	const keys = 27_500 // of which seven eighths are held, in 32,768 slots
+	rng := rand.New(rand.NewPCG(1, 7))
+	table, want := NewTable(time.Second, NewBudget(1<<30)), make(map[digest.ID]bool)
+	for range 20 * keys {
+		key := id(rng.IntN(keys))
+		if rng.IntN(8) > 0 {
+			table.Add(key, 1, 1, 1)
+			want[key] = true
+		} else if table.Remove(key, 1, 1) != want[key] {
+			t.Fatalf("%v was held: %v", key, want[key])
+		} else {
+			delete(want, key)
+		}
+	}
+	for i := range keys {
+		if log := table.Live(id(i), 1, All); (log.N == 1) != want[id(i)] {
+			t.Fatalf("key %d is held: %v", i, !want[id(i)])
+		}
+	}
+	far := 0
+	for s, slot := range table.slots {
+		if slot == none {
+			continue
+		}
+		hash := table.hash(table.cell(numberIn(slot)).id)
+		away := (uint32(s) - table.home(hash)) & uint32(len(table.slots)-1)
+		if slot != slotOf(hash, away, numberIn(slot)) {
+			t.Fatalf("slot %d, %d from home, holds %x", s, away, slot)
+		}
+		if away > most {
+			far++
+		}
+	}
+	if far == 0 {
+		t.Error("nothing stands so far from home that a slot can't tell")
+	}
+}
+
 func TestEmptyLogs(t *testing.T) {
 	table := NewTable(time.Second, NewBudget(1<<20))
 	log := table.Live(id(1), 0, All)
@@ -239,4 +280,34 @@ func TestClearGivesEverythingBack(t *testing.T) {
 	if log := table.Live(id(1), 200, All); log.N != 1 {
 		t.Error("a cleared table can't be used again")
 	}
+}
+
+// BenchmarkChurn: every key is new, and leaves its window after 100,000 others came.
+func BenchmarkChurn(b *testing.B) {
+	table := NewTable(100_000, NewBudget(1<<30))
+	rng := rand.New(rand.NewPCG(1, 2))
+	now := int64(0)
+	add := func() {
+		now++
+		table.Add(digest.ID{Hi: rng.Uint64(), Lo: rng.Uint64()}, now, 8, now)
+	}
+	for range 300_000 {
+		add()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		add()
+	}
+}
+
+// BenchmarkFill: a table that grows to 100,000 keys.
+func BenchmarkFill(b *testing.B) {
+	const keys = 100_000
+	for b.Loop() {
+		table := NewTable(time.Second, NewBudget(1<<30))
+		for i := range keys {
+			table.Add(digest.ID{Hi: uint64(i) * 0x9E3779B97F4A7C15, Lo: uint64(i)}, 1, 8, 1)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/key")
 }
