@@ -1,6 +1,7 @@
 package limiter
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +19,33 @@ func BenchmarkRefuse(b *testing.B) {
 		if m.Take(1, ip, key).Admitted {
 			b.Fatal("admitted")
 		}
+	}
+}
+
+// BenchmarkTake: a joint decision on an address and a key that both have something left,
+// of all that are tracked, and of a thousand among ten million (with -full, which takes
+// 3 GB).
+func BenchmarkTake(b *testing.B) {
+	kinds := []struct{ used, tracked int }{{1000, 1000}, {1_000_000, 1_000_000}}
+	if *full {
+		kinds = append(kinds, struct{ used, tracked int }{1000, 10_000_000}, struct{ used, tracked int }{10_000_000, 10_000_000})
+	}
+	for _, k := range kinds {
+		b.Run(fmt.Sprintf("%d_of_%d", k.used, k.tracked), func(b *testing.B) {
+			m, limit := NewMemory(4<<30), Limit{Requests: 20, Window: time.Second}
+			for i := range k.tracked {
+				m.Take(0, Hit{id(i), limit}, Hit{id(-i), limit})
+			}
+			i, now, pause := 0, int64(limit.Window), int64(limit.Window)/19/int64(k.used)
+			b.ReportAllocs()
+			for b.Loop() {
+				i = (i + 7919) % k.used
+				now += pause
+				if !m.Take(now, Hit{id(i), limit}, Hit{id(-i), limit}).Admitted {
+					b.Fatal("refused")
+				}
+			}
+		})
 	}
 }
 

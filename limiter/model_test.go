@@ -1,7 +1,6 @@
 package limiter
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -228,24 +227,4 @@ func FuzzTake(f *testing.F) {
 			}
 		}
 	})
-}
-
-func BenchmarkTake(b *testing.B) {
-	for _, keys := range []int{1000, 1_000_000} {
-		b.Run(fmt.Sprint(keys), func(b *testing.B) {
-			m := NewMemory(4 << 30)
-			limit := Limit{Requests: 20, Window: time.Second}
-			now := int64(0)
-			for i := range keys {
-				m.Take(now, Hit{id(i), limit}, Hit{id(-i), limit})
-			}
-			b.ReportAllocs()
-			i := 0
-			for b.Loop() {
-				i = (i + 7919) % keys
-				now += 1000
-				m.Take(now, Hit{id(i), limit}, Hit{id(-i), limit})
-			}
-		})
-	}
 }
