@@ -50,16 +50,19 @@ func (m *member) compare(other *member, out []byte) int {
 	return bytes.Compare(m.key(out), other.key(out))
 }
 
-// prefixOf is the first 8 bytes of a key as a number that orders as they do.
+// prefixOf is the first 8 bytes of a key as a number that orders as they do. Of a short
+// key it reads what memory holds behind it, if that is the key's to read, and clears it.
 func prefixOf(key []byte) uint64 {
 	if len(key) >= 8 {
 		return binary.BigEndian.Uint64(key)
 	}
-	var prefix uint64
-	for i, c := range key {
-		prefix |= uint64(c) << (56 - 8*i)
+	beyond := 64 - 8*len(key)
+	if cap(key) >= 8 {
+		return binary.BigEndian.Uint64(key[:8]) >> beyond << beyond
 	}
-	return prefix
+	var padded [8]byte
+	copy(padded[:], key)
+	return binary.BigEndian.Uint64(padded[:])
 }
 
 // closeObject puts the members of the innermost object in order, which brings
