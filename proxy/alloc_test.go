@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/chatshipper/gateway/internal/downstream"
-	"github.com/chatshipper/gateway/internal/unit"
 	"github.com/chatshipper/gateway/internal/upstream"
 	"github.com/chatshipper/gateway/loopguard"
 )
@@ -30,6 +29,10 @@ type rehearsal struct {
 	status    []byte // the status line of the last answer, and a bit of what follows
 }
 
+var rehearsed = downstream.Config{
+	MaxHead: 16 << 10, HeaderTimeout: time.Hour, ReadTimeout: time.Hour, IdleTimeout: time.Hour, WriteTimeout: time.Hour,
+}
+
 func rehearse(tb testing.TB, g *running, request string) *rehearsal {
 	tb.Helper()
 	r := &rehearsal{Gateway: g.Gateway, request: []byte(request), turn: make(chan bool), fields: []upstream.Field{
@@ -37,9 +40,7 @@ func rehearse(tb testing.TB, g *running, request string) *rehearsal {
 		{Name: []byte("X-Total-Count"), Value: []byte("1")},
 		{Name: []byte("Connection"), Value: []byte("keep-alive")},
 	}}
-	server := downstream.New(downstream.Config{
-		MaxHead: 16 << 10, HeaderTimeout: time.Hour, ReadTimeout: time.Hour, IdleTimeout: time.Hour, WriteTimeout: time.Hour,
-	}, r)
+	server := downstream.New(rehearsed, r)
 	ended := make(chan bool)
 	go func() {
 		server.ServeConn(r)
@@ -150,13 +151,18 @@ func TestRefusedGetAllocatesNothing(t *testing.T) {
 	}
 }
 
+// messageRequest is a bot's request that creates messages.
+func messageRequest(body string) string {
+	return "POST /v2/messages HTTP/1.1\r\nHost: edge.example\r\nAuthorization: Bearer " + botToken +
+		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
+}
+
 // message is a bot's message that is admitted again and again: an agent's reply
 // comes before each.
 func message(tb testing.TB, g *running) func() {
 	tb.Helper()
 	body := `{"conversation":"` + conversation + `","type":"chat","text":"Your order left the depot","delay":1,"meta":{"a":1}}`
-	r := rehearse(tb, g, "POST /v2/messages HTTP/1.1\r\nHost: edge.example\r\nAuthorization: Bearer "+botToken+
-		"\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body)
+	r := rehearse(tb, g, messageRequest(body))
 	where := g.rules.Load().reader.Conversation([]byte(conversation))
 	return func() {
 		now := g.clock.now()
@@ -175,22 +181,71 @@ func TestAdmittedMessageAllocatesAtMostTwice(t *testing.T) {
 	}
 }
 
-func BenchmarkCorridorMessage(b *testing.B) {
-	g := start(b, newRecorder(b, ok), func(c *Config) {
-		unlimited(c)
-		c.LoopGuard.Identical.Mode, c.Limits.PerIP.Mode, c.Limits.PerKey.Mode = unit.Off, unit.Off, unit.Off
-	})
-	run := message(b, g)
-	b.ReportAllocs()
-	for b.Loop() {
-		run()
+// endless is the client's end of a connection that sends the next request as soon as it
+// has its answer, as often as it is told.
+type endless struct {
+	*rehearsal
+	left int
+	next func(n int) // before the n-th from the end
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.left == 0 {
+		return 0, io.EOF
 	}
+	e.next(e.left)
+	e.left--
+	return copy(p, e.request), nil
+}
+
+func (e *endless) Write(p []byte) (int, error) {
+	e.status = append(e.status[:0], p...)
+	if !bytes.HasPrefix(p, []byte("HTTP/1.1 200 ")) {
+		panic("not the admitted path: " + string(p))
+	}
+	return len(p), nil
+}
+
+// corridor times what an admitted request costs, but for its two sockets: its head and
+// body are read, every phase runs, the limits' included, and both heads are written.
+func corridor(b *testing.B, request string, next func(request []byte, n int)) {
+	b.Helper()
+	g := start(b, newRecorder(b, ok), func(c *Config) {
+		c.Limits.PerIP.Requests, c.Limits.PerIP.Window = 100_000, 50*time.Millisecond
+		c.Limits.PerKey.Requests, c.Limits.PerKey.Window = 100_000, 50*time.Millisecond
+	})
+	r := rehearse(b, g, request)
+	server := downstream.New(rehearsed, r)
+	serve := func(from, to int) {
+		server.ServeConn(&endless{r, to - from, func(n int) { next(r.request, from+n) }})
+	}
+	serve(0, 1000) // tables and buffers have their size
+	b.ReportAllocs()
+	b.ResetTimer()
+	serve(1000, 1000+b.N)
 }
 
 func BenchmarkCorridorGet(b *testing.B) {
-	r := rehearse(b, start(b, newRecorder(b, ok), unlimited), plainGet)
-	b.ReportAllocs()
-	for b.Loop() {
-		r.run()
+	corridor(b, plainGet, func([]byte, int) {})
+}
+
+// BenchmarkCorridorMessage: 200 bytes, 16 messages to a conversation, each with a text of
+// its own.
+func BenchmarkCorridorMessage(b *testing.B) {
+	body := `{"type":"chat","role":"agent","touchpoint":"whatsapp","conversation":"` + conversation +
+		`","delay":1500,"text":"your order left the depot this morning and will be with you before noon, we hope 000000000000"}`
+	request := messageRequest(body)
+	where, text := strings.Index(request, conversation), len(request)-len(`000000000000"}`)
+	corridor(b, request, func(request []byte, n int) {
+		hexInto(request[where:where+24], n/16)
+		hexInto(request[text:text+12], n)
+	})
+}
+
+// hexInto writes n in hex digits, with zeros before them.
+func hexInto(dst []byte, n int) {
+	for i := len(dst) - 1; i >= 0; i-- {
+		dst[i] = "0123456789abcdef"[n&15]
+		n >>= 4
 	}
 }
