@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -16,12 +17,19 @@ type pool struct {
 	clock func() int64 // for the sweep, which nobody calls with a time
 
 	mu      sync.Mutex
-	idle    []*conn
+	shelves []shelf
 	open    int       // places taken: idle, in use, being opened
-	waiting []*waiter // first come, first served; empty while idle is not
+	lent    uint      // how often a loop took one of another loop
+	waiting []*waiter // first come, first served; empty while there are idle ones
 	sweeper *time.Timer
 	sweepAt int64 // when the sweep runs, in process time; 0 when it does not
 	closed  bool
+}
+
+// shelf is where the idle connections are that were used last on one loop, or on none.
+type shelf struct {
+	on   *loop.Loop
+	idle []*conn
 }
 
 // waiter is given a connection, or nil: a place to open one in.
@@ -29,15 +37,14 @@ type waiter struct {
 	ready chan *conn
 }
 
-// get takes a place: with the idle connection used last, which may be dead or
-// expired, or with none. It waits at most patience when all places are taken;
-// ok is false when none came free.
-//
-// A connection that is on the loop already is preferred: another one would have to
-// change loops.
+// get takes a place: with an idle connection, which may be dead or expired, or with
+// none. It waits at most patience when all places are taken; ok is false when none
+// came free.
 func (p *pool) get(patience time.Duration, on *loop.Loop) (c *conn, ok bool) {
 	p.mu.Lock()
-	if c = p.pop(on); c != nil {
+	s := p.nearest(on)
+	if s != nil && !p.wantsItsOwn(on, s) {
+		c = s.pop()
 		p.mu.Unlock()
 		return c, true
 	}
@@ -54,6 +61,41 @@ func (p *pool) get(patience time.Duration, on *loop.Loop) (c *conn, ok bool) {
 	p.waiting = append(p.waiting, w)
 	p.mu.Unlock()
 	return p.wait(w, patience)
+}
+
+// nearest is the shelf to take a connection from: that of the loop, else that of
+// none, else the fullest; nil when all are empty. The mutex is held.
+func (p *pool) nearest(on *loop.Loop) (best *shelf) {
+	rank := func(s *shelf) int {
+		switch s.on {
+		case on:
+			return math.MaxInt
+		case nil:
+			return math.MaxInt - 1
+		default:
+			return len(s.idle)
+		}
+	}
+	for i := range p.shelves {
+		if s := &p.shelves[i]; len(s.idle) > 0 && (best == nil || rank(s) > rank(best)) {
+			best = s
+		}
+	}
+	return best
+}
+
+// tired is how often a loop takes a connection of another loop, which is work for both,
+// until one more is opened.
+const tired = 32
+
+// wantsItsOwn reports whether a new connection should be opened for a loop although
+// there are idle ones on the shelf. The mutex is held.
+func (p *pool) wantsItsOwn(on *loop.Loop, s *shelf) bool {
+	if on == nil || s.on == on || s.on == nil || p.open == p.max {
+		return false
+	}
+	p.lent++
+	return p.lent%tired == 0
 }
 
 func (p *pool) wait(w *waiter, patience time.Duration) (*conn, bool) {
@@ -79,33 +121,32 @@ func (p *pool) wait(w *waiter, patience time.Duration) (*conn, bool) {
 func (p *pool) another(on *loop.Loop) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := p.pop(on)
-	if c != nil {
-		p.open--
+	s := p.nearest(on)
+	if s == nil {
+		return nil
 	}
+	p.open--
+	return s.pop()
+}
+
+// pop takes the connection used last.
+func (s *shelf) pop() *conn {
+	last := len(s.idle) - 1
+	c := s.idle[last]
+	s.idle[last] = nil
+	s.idle = s.idle[:last]
 	return c
 }
 
-// acquaintances is how many idle connections are looked at for one on a loop.
-const acquaintances = 8
-
-// pop returns the idle connection used last, or, if there is one among the last
-// few, that of a loop. The mutex is held.
-func (p *pool) pop(on *loop.Loop) *conn {
-	last := len(p.idle) - 1
-	if last < 0 {
-		return nil
-	}
-	chosen := last
-	for i := last; on != nil && i >= 0 && i > last-acquaintances; i-- {
-		if p.idle[i].seat.Load().Loop() == on {
-			chosen = i
-			break
+// shelf is the one of a loop. The mutex is held.
+func (p *pool) shelf(on *loop.Loop) *shelf {
+	for i := range p.shelves {
+		if p.shelves[i].on == on {
+			return &p.shelves[i]
 		}
 	}
-	c := p.idle[chosen]
-	p.idle = slices.Delete(p.idle, chosen, chosen+1)
-	return c
+	p.shelves = append(p.shelves, shelf{on: on})
+	return &p.shelves[len(p.shelves)-1]
 }
 
 // put gives back a place with its connection, which may be used until
@@ -121,7 +162,8 @@ func (p *pool) put(c *conn, now int64) bool {
 		p.hand(c)
 		return true
 	}
-	p.idle = append(p.idle, c)
+	s := p.shelf(c.seat.Load().Loop())
+	s.idle = append(s.idle, c)
 	if p.sweepAt == 0 || c.expires < p.sweepAt {
 		p.arm(c.expires, now)
 	}
@@ -164,21 +206,23 @@ func (p *pool) arm(at, now int64) {
 func (p *pool) sweep() {
 	now := p.clock()
 	p.mu.Lock()
-	kept, old := p.idle[:0], []*conn(nil)
-	next := int64(0)
-	for _, c := range p.idle {
-		if now >= c.expires {
-			old = append(old, c)
-			continue
+	var old []*conn
+	next := int64(math.MaxInt64)
+	for i := range p.shelves {
+		s := &p.shelves[i]
+		kept := s.idle[:0]
+		for _, c := range s.idle {
+			if now >= c.expires {
+				old = append(old, c)
+				continue
+			}
+			next = min(next, c.expires)
+			kept = append(kept, c)
 		}
-		if len(kept) == 0 || c.expires < next {
-			next = c.expires
-		}
-		kept = append(kept, c)
+		clear(s.idle[len(kept):])
+		s.idle = kept
 	}
-	clear(p.idle[len(kept):])
-	p.idle, p.sweepAt = kept, 0
-	if len(kept) > 0 && !p.closed {
+	if p.sweepAt = 0; next < math.MaxInt64 && !p.closed {
 		p.arm(next, now)
 	}
 	p.mu.Unlock()
@@ -188,8 +232,11 @@ func (p *pool) sweep() {
 // dropIdle closes all idle connections.
 func (p *pool) dropIdle() {
 	p.mu.Lock()
-	old := p.idle
-	p.idle = nil
+	var old []*conn
+	for i := range p.shelves {
+		old = append(old, p.shelves[i].idle...)
+	}
+	p.shelves = nil
 	p.mu.Unlock()
 	p.discard(old)
 }
@@ -215,5 +262,9 @@ func (p *pool) close() {
 func (p *pool) stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Stats{Open: p.open, Idle: len(p.idle)}
+	stats := Stats{Open: p.open}
+	for i := range p.shelves {
+		stats.Idle += len(p.shelves[i].idle)
+	}
+	return stats
 }

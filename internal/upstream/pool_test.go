@@ -234,7 +234,7 @@ func TestAConnectionIsNotUsedForTooLong(t *testing.T) {
 	b := play(t, always(okAnswer))
 	c := b.client()
 	wantBody(t, c, get("/"), "ok")
-	cn := c.pool.idle[0]
+	cn := c.pool.shelves[0].idle[0]
 	if life := cn.retires - c.now(); life > retireTime || life < retireTime-jitter-int64(5*time.Second) {
 		t.Errorf("a connection lives for %s, want 50 s to 60 s", time.Duration(life))
 	}
@@ -243,7 +243,7 @@ func TestAConnectionIsNotUsedForTooLong(t *testing.T) {
 	}
 	cn.expires = c.now() // as the sweep would find it a moment later
 	wantBody(t, c, get("/"), "ok")
-	c.pool.idle[0].retires = c.now() + 1
+	c.pool.shelves[0].idle[0].retires = c.now() + 1
 	wantBody(t, c, get("/"), "ok") // its last
 	if s := c.Stats(); s != (Stats{}) {
 		t.Errorf("%+v is left, want nothing", s)
@@ -259,7 +259,7 @@ func TestTheUpstreamMaySayHowLongItWaits(t *testing.T) {
 		b := play(t, always("HTTP/1.1 200 OK\r\n"+field+"\r\nContent-Length: 2\r\n\r\nok"))
 		c := b.client()
 		wantBody(t, c, get("/"), "ok")
-		if got := time.Duration(c.pool.idle[0].patience); got != want {
+		if got := time.Duration(c.pool.shelves[0].idle[0].patience); got != want {
 			t.Errorf("%s: a connection may be idle for %s, want %s", field, got, want)
 		}
 	}
