@@ -84,18 +84,30 @@ func (p *pool) nearest(on *loop.Loop) (best *shelf) {
 	return best
 }
 
-// tired is how often a loop takes a connection of another loop, which is work for both,
-// until one more is opened.
-const tired = 32
+// A loop that takes a connection of another one makes work for both. Every tired-th time
+// one more is opened instead, while at least busy are in use: a few requests at a time
+// keep to few connections.
+const (
+	tired = 32
+	busy  = 8
+)
 
 // wantsItsOwn reports whether a new connection should be opened for a loop although
 // there are idle ones on the shelf. The mutex is held.
 func (p *pool) wantsItsOwn(on *loop.Loop, s *shelf) bool {
-	if on == nil || s.on == on || s.on == nil || p.open == p.max {
+	if on == nil || s.on == on || s.on == nil || p.open == p.max || p.open-p.idle() < busy {
 		return false
 	}
 	p.lent++
 	return p.lent%tired == 0
+}
+
+// idle is how many are on the shelves. The mutex is held.
+func (p *pool) idle() (n int) {
+	for i := range p.shelves {
+		n += len(p.shelves[i].idle)
+	}
+	return n
 }
 
 func (p *pool) wait(w *waiter, patience time.Duration) (*conn, bool) {
@@ -262,9 +274,5 @@ func (p *pool) close() {
 func (p *pool) stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	stats := Stats{Open: p.open}
-	for i := range p.shelves {
-		stats.Idle += len(p.shelves[i].idle)
-	}
-	return stats
+	return Stats{Open: p.open, Idle: p.idle()}
 }

@@ -75,13 +75,15 @@ func TestALoopTakesItsOwnConnectionsFirst(t *testing.T) {
 	}
 }
 
-// A loop that often has to take over connections of others gets more of its own.
+// A loop that often has to take over connections of others gets more of its own, when
+// there is much to do and room for them.
 func TestOneMoreConnectionIsOpenedNowAndThen(t *testing.T) {
 	here, there := aLoop(t), aLoop(t)
-	for _, limit := range []int{1, 2} {
+	opens := func(limit, inUse int) (opened int) {
 		p := aPool(limit)
+		defer p.close()
+		p.open = inUse
 		p.idling(t, p.seated(t, there))
-		opened := 0
 		for range 2 * tired {
 			switch c, ok := p.get(0, here); {
 			case !ok:
@@ -93,9 +95,15 @@ func TestOneMoreConnectionIsOpenedNowAndThen(t *testing.T) {
 				p.put(c, 0)
 			}
 		}
-		if want := []int{0, 2}[limit-1]; opened != want {
-			t.Errorf("with %d places %d connections were opened, want %d", limit, opened, want)
+		return opened
+	}
+	for _, c := range []struct{ limit, inUse, want int }{
+		{100, busy, 2},
+		{100, busy - 1, 0},
+		{busy + 1, busy, 0},
+	} {
+		if got := opens(c.limit, c.inUse); got != c.want {
+			t.Errorf("%d of %d places in use: %d more were opened in %d turns, want %d", c.inUse, c.limit, got, 2*tired, c.want)
 		}
-		p.close()
 	}
 }
