@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/chatshipper/gateway/internal/deadline"
@@ -105,6 +106,11 @@ func (s *Server) adopt(ln net.Listener) bool {
 	}
 	s.listeners[ln] = true
 	s.openLoops()
+	if socket, ok := ln.(syscall.Conn); ok {
+		for _, l := range s.loops {
+			_ = l.Attend(socket) // else connections wait a little longer to be accepted
+		}
+	}
 	return true
 }
 

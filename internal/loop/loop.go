@@ -13,7 +13,13 @@
 // It must not know what the sockets carry.
 package loop
 
-import "iter"
+import (
+	"iter"
+	"sync/atomic"
+)
+
+// beside is how many tasks, of all loops, run on goroutines of their own.
+var beside atomic.Int64
 
 // Task is one thread of control. Its methods are for the function that Start or
 // Place.Rest was given. Those of a nil Task do nothing: its owner has a goroutine of its own.
@@ -54,6 +60,7 @@ const (
 // Start runs f as a task of the loop. It begins beside the loop, at once. A panic
 // in it ends the process.
 func (l *Loop) Start(f func(*Task)) {
+	beside.Add(1)
 	go l.task(f).run(true)
 }
 
@@ -125,6 +132,9 @@ func (c *crew) dismiss() {
 
 // run carries the task on until it waits or ends: on the loop, or away from it.
 func (t *Task) run(away bool) {
+	if away {
+		defer beside.Add(-1)
+	}
 	for {
 		t.away = away
 		t.next()
@@ -140,6 +150,7 @@ func (t *Task) run(away bool) {
 				return
 			}
 		case leave:
+			beside.Add(1)
 			go t.run(true)
 			return
 		}

@@ -20,6 +20,9 @@ func (l *Loop) Add(int) (*Place, error) { return nil, errors.ErrUnsupported }
 // AddConn fails.
 func (l *Loop) AddConn(syscall.Conn) (*Place, error) { return nil, errors.ErrUnsupported }
 
+// Attend does nothing.
+func (l *Loop) Attend(syscall.Conn) error { return nil }
+
 // Close does nothing.
 func (l *Loop) Close() {}
 

@@ -32,6 +32,8 @@ type Place struct {
 	end    atomic.Bool // the other end will send no more
 	gone   atomic.Bool // the descriptor may be another's
 
+	foreign bool // somebody beside the loop waits for it: see Loop.Attend
+
 	asks   bool   // Ask is used: tasks read it on the loop only
 	news   bool   // something happened since all that was there was read; kept where asks is set
 	queued int    // writes that wait for the end of the turn
